@@ -9,6 +9,7 @@ use ringlog_nostd::{EventHeader, Gap};
 #[repr(C)]
 pub struct RingEvent {
     /// When the event happened, in the unit that its producer chose.
+    /// Of a GAP record: that of the first missing event, or 0 if nobody knows.
     pub timestamp: u64,
     /// The payload, at a multiple of 8. Never null, also if it is empty.
     pub payload: *const c_void,

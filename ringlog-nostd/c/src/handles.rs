@@ -71,6 +71,13 @@ struct Words<H: Handle> {
     open: MaybeUninit<H::Open>,
 }
 
+// The program may give a handle to another thread.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<OpenProducer>();
+    is_send::<OpenConsumer>();
+};
+
 const _: () = assert!(fits::<RingHandle>() && fits::<ProducerHandle>() && fits::<ConsumerHandle>());
 
 const fn fits<H: Handle>() -> bool {

@@ -5,7 +5,7 @@
 #[derive(Debug, Default)]
 pub struct Owner {
     #[cfg(feature = "alloc")]
-    _kept: Option<alloc::boxed::Box<dyn core::fmt::Debug>>,
+    _kept: Option<alloc::boxed::Box<dyn core::fmt::Debug + Send>>,
 }
 
 impl Owner {
@@ -18,7 +18,7 @@ impl Owner {
     /// Returns the owner of a value.
     #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn of(kept: impl core::fmt::Debug + 'static) -> Self {
+    pub fn of(kept: impl core::fmt::Debug + Send + 'static) -> Self {
         Self { _kept: Some(alloc::boxed::Box::new(kept)) }
     }
 }

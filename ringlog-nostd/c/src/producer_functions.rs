@@ -64,8 +64,9 @@ pub unsafe extern "C" fn ringlog_write(
 
 /// Writes one event and publishes it, or counts it as lost if the ring is full: then it returns `RINGLOG_LOST`.
 ///
-/// Losses are reported by a GAP record, which is written before the next event that finds room. The parameters are those of
-/// `ringlog_write`. An event that is refused for another reason than a full ring does not count as lost.
+/// Losses are reported by a GAP record, which is written before the next event for which this function finds room. `ringlog_write`,
+/// claims and batches write none: call `ringlog_flush_losses` first, so that the record is where the events are missing. The
+/// parameters are those of `ringlog_write`. An event that is refused for another reason than a full ring does not count as lost.
 ///
 /// Errors: as `ringlog_write`, but never `RINGLOG_E_FULL`.
 #[unsafe(no_mangle)]

@@ -13,7 +13,8 @@ use ringlog_nostd::RingOptions;
 /// Returns the bytes of memory that a ring takes: its control words, one lap of records, and the overrun area.
 ///
 /// `capacity` and `max_payload` are in bytes and mean what they do in `ringlog_ring_options`; a `capacity` of 0 is the smallest
-/// that takes such payloads. 0 if there is no such ring. `RINGLOG_RING_BYTES` computes it at compile time.
+/// that takes such payloads. 0 if there is no such ring. `RINGLOG_RING_BYTES` computes it at compile time, of a capacity and a
+/// longest payload that are not 0.
 #[unsafe(no_mangle)]
 #[must_use]
 pub extern "C" fn ringlog_ring_required_len(capacity: usize, max_payload: usize) -> usize {

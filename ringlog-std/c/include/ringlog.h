@@ -10,9 +10,13 @@
 //     function says otherwise. Each function that takes a handle may return RINGLOG_E_NULL, RINGLOG_E_MISALIGNED and
 //     RINGLOG_E_NOT_OPEN; each that takes another pointer, RINGLOG_E_NULL.
 //
+//     errno says nothing, and may change in functions that make system calls. Memory that runs out, or a fault of the library,
+//     ends the process (abort): nothing is thrown, and nothing unwinds into the caller.
+//
 // Handles
 //     ringlog_ring, ringlog_producer and ringlog_consumer are memory of the caller's: static, on the stack, or in a struct. Before
-//     its first use a handle is all zero (`ringlog_producer producer = {0};`), and after it was closed it may be opened again.
+//     its first use a handle is all zero (`ringlog_producer producer = {0};`, in C++ `{}`). After it was closed it may be opened
+//     again.
 //     An open handle is never copied; it may be moved with memcpy while no call uses it, if the old place is used no more.
 //     A ringlog_log is made by ringlog_log_open and freed by ringlog_log_close, which sets the caller's pointer to null.
 //
@@ -23,8 +27,13 @@
 //     A handle is used by one thread at a time; to give it to another thread, synchronise as for any other memory. Producer and
 //     consumer of one ring are two handles, for two threads, cores, or processes: they need no lock, and none of their
 //     functions waits or makes a system call, but those that open and close. Functions on different handles never disturb
-//     each other. A signal handler may write and read with a handle that nothing else uses. After fork, a child closes what it
-//     has copies of, or leaves it alone. A ringlog_log is used by one thread at a time.
+//     each other. A signal handler may write and read with a handle that nothing else uses. A ringlog_log is used by one thread
+//     at a time.
+//
+// After fork
+//     A child does nothing with a copy of an end of a ring in a file but close it, which changes nothing for the parent. Until the
+//     child does, or calls exec, a parent that dies leaves the role taken. Ends over other memory that both share it leaves alone:
+//     closing one would close the parent's. It may close copies of ends over memory that is not shared, and of logs.
 //
 // Units
 //     Lengths, capacities and positions are in bytes. Timestamps are in the unit that the application chooses; a log names its
@@ -37,6 +46,7 @@
 //       a lock for each end, which is checked.)
 //     - a payload pointer whose bytes are fewer than its length, or a claimed or lent payload that is used after its time
 //     - a ringlog_log that was closed by another copy of its pointer
+//     - a ring's file that is cut short while it is open: both sides end by SIGBUS. (Logs are read without a mapping.)
 //     - the sizes of the handles, if the program was compiled with the header of another version
 
 #ifndef RINGLOG_H
@@ -47,12 +57,20 @@
 #include <stdint.h>
 
 // The bytes of memory that a ring of this capacity and longest payload takes, as a constant: for a static buffer.
-// `capacity` is a power of two of at least 32, and at least RINGLOG_RECORD_BYTES(max_payload).
+// `capacity` is a power of two of at least 32, and at least RINGLOG_RECORD_BYTES(max_payload). Neither is 0, which in
+// `ringlog_ring_options` has another meaning.
 #define RINGLOG_RING_BYTES(capacity, max_payload) \
-    ((sizeof(size_t) == 8 ? 384 : 64) + (size_t)(capacity) + RINGLOG_RECORD_BYTES((max_payload) < 16 ? 16 : (max_payload)))
+    ((sizeof(size_t) == 8 ? 384 : 64) + RINGLOG_SIZE(capacity) + RINGLOG_RECORD_BYTES((max_payload) < 16 ? 16 : (max_payload)))
 
 // The bytes that an event with this payload takes in a ring and in a log: header, payload, padding to a multiple of 8.
-#define RINGLOG_RECORD_BYTES(payload_len) (((size_t)(payload_len) + 23) / 8 * 8)
+#define RINGLOG_RECORD_BYTES(payload_len) ((RINGLOG_SIZE(payload_len) + 23) / 8 * 8)
+
+// For the two above.
+#ifdef __cplusplus
+#define RINGLOG_SIZE(number) (static_cast<size_t>(number))
+#else
+#define RINGLOG_SIZE(number) ((size_t)(number))
+#endif
 
 // Done.
 #define RINGLOG_OK 0
@@ -253,6 +271,7 @@ typedef struct ringlog_consumer {
 // An event that was read. Its payload is lent: see the function that filled it in.
 typedef struct ringlog_event {
     // When the event happened, in the unit that its producer chose.
+    // Of a GAP record: that of the first missing event, or 0 if nobody knows.
     uint64_t timestamp;
     // The payload, at a multiple of 8. Never null, also if it is empty.
     const void *payload;
@@ -274,7 +293,7 @@ typedef struct ringlog_log_event {
     uint64_t sequence;
 } ringlog_log_event;
 
-// The value of a field. What `kind` does not name is zero, but for the three numbers: where the value is a number, each has it, as
+// The value of a field. What `kind` does not name is zero, but for the three numbers: where the value is an integer, each has it, as
 // far as it fits.
 typedef struct ringlog_value {
     // One of `RINGLOG_VALUE_...`.
@@ -348,7 +367,8 @@ const char *ringlog_error_text(int code);
 // Returns the bytes of memory that a ring takes: its control words, one lap of records, and the overrun area.
 //
 // `capacity` and `max_payload` are in bytes and mean what they do in `ringlog_ring_options`; a `capacity` of 0 is the smallest
-// that takes such payloads. 0 if there is no such ring. `RINGLOG_RING_BYTES` computes it at compile time.
+// that takes such payloads. 0 if there is no such ring. `RINGLOG_RING_BYTES` computes it at compile time, of a capacity and a
+// longest payload that are not 0.
 size_t ringlog_ring_required_len(size_t capacity,
                                  size_t max_payload);
 
@@ -429,8 +449,9 @@ int ringlog_write(struct ringlog_producer *producer,
 
 // Writes one event and publishes it, or counts it as lost if the ring is full: then it returns `RINGLOG_LOST`.
 //
-// Losses are reported by a GAP record, which is written before the next event that finds room. The parameters are those of
-// `ringlog_write`. An event that is refused for another reason than a full ring does not count as lost.
+// Losses are reported by a GAP record, which is written before the next event for which this function finds room. `ringlog_write`,
+// claims and batches write none: call `ringlog_flush_losses` first, so that the record is where the events are missing. The
+// parameters are those of `ringlog_write`. An event that is refused for another reason than a full ring does not count as lost.
 //
 // Errors: as `ringlog_write`, but never `RINGLOG_E_FULL`.
 int ringlog_write_lossy(struct ringlog_producer *producer,
@@ -582,7 +603,10 @@ int ringlog_consumer_pending_loss(struct ringlog_consumer *consumer,
 int ringlog_consumer_close(struct ringlog_consumer *consumer);
 
 // Returns the words of the last error of a function for rings in files or for logs that this thread has met, with the file
-// concerned and what to do; an empty text if there was none. They stay until the next such error of this thread.
+// concerned and what to do; an empty text if there was none. They stay until the next such error of this thread, or its end.
+//
+// A success leaves them as they are, and so do `RINGLOG_E_NULL`, `RINGLOG_E_MISALIGNED` and `RINGLOG_E_OPEN`, whose words
+// `ringlog_error_text` has.
 //
 // Only in `libringlog`, as all functions below.
 const char *ringlog_last_error(void);
@@ -623,12 +647,14 @@ int ringlog_file_producer(struct ringlog_producer *producer,
 // Errors: as `ringlog_file_producer`, but for those of types.
 int ringlog_file_consumer(struct ringlog_consumer *consumer, const char *path);
 
-// Opens a log, the folder with its segments or a single file, for reading from its first event on. Gives it in `log`.
+// Opens a log, the folder with its segments or a single file, for reading from its first event on. Gives it in `log`, which begins
+// as null: it is left as it is on an error, and another log that was in it is not closed.
 //
 // The log may be read while it is written: then it ends for this reader where it ended when it was opened. Each opening
 // has a separate place in it. After an error the place is not certain: seek again.
 //
-// Errors: `RINGLOG_E_MISSING`, `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`, `RINGLOG_E_IO`; `ringlog_last_error` has the words.
+// Errors: `RINGLOG_E_MISSING`, also for a folder in which nothing is recorded yet; `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`,
+// `RINGLOG_E_IO`. `ringlog_last_error` has the words.
 int ringlog_log_open(struct ringlog_log **log,
                      const char *path);
 

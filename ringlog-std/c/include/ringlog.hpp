@@ -7,12 +7,20 @@
 #include "ringlog.h"
 
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace ringlog {
 
-// Copies the payload of an event to a struct, if it has its size. What follows the struct, a tail, is left out.
+// Whether a T is a payload by itself: a struct of plain values, or a number. An array, a pointer and null are not, so that
+// `write(time, type, bytes, len)` never takes `len` for the flags. A view such as std::span is a struct: pass its data and size.
+template <class T>
+inline constexpr bool is_payload_v =
+    std::is_trivially_copyable_v<T> && (std::is_class_v<T> || std::is_union_v<T> || std::is_arithmetic_v<T> || std::is_enum_v<T>);
+
+// Copies the payload of an event to a struct, unless it is shorter. What follows the struct, a tail, is left out. Returns false,
+// and leaves the struct as it is, for a shorter payload and for a GAP record.
 template <class T> bool copy_payload(const ringlog_event &event, T &value) {
     static_assert(std::is_trivially_copyable_v<T>, "a payload is bytes: only structs of plain values can be copied from it");
     if (event.is_gap || event.payload_len < sizeof(T)) {
@@ -60,20 +68,33 @@ class Batch;
 class Producer : public Owned<ringlog_producer, ringlog_producer_close> {
 public:
     // Opens a ring in a file: see ringlog_file_producer. Only in libringlog.
-    int open_file(const char *path, const char *types = nullptr) { return ringlog_file_producer(get(), path, types); }
+    [[nodiscard]] int open_file(const char *path, const char *types = nullptr) { return ringlog_file_producer(get(), path, types); }
 
-    int write(uint64_t timestamp, uint8_t event_type, const void *payload, size_t payload_len, uint8_t flags = 0) {
+    [[nodiscard]] int write(uint64_t timestamp, uint8_t event_type, const void *payload, size_t payload_len, uint8_t flags = 0) {
         return ringlog_write(get(), timestamp, event_type, flags, payload, payload_len);
     }
 
+    // Writes text, without a zero after it.
+    [[nodiscard]] int write(uint64_t timestamp, uint8_t event_type, std::string_view text, uint8_t flags = 0) {
+        return ringlog_write(get(), timestamp, event_type, flags, text.data(), text.size());
+    }
+
     // Writes a struct as the payload. Its padding is written too: structs for a log have none.
-    template <class T> int write(uint64_t timestamp, uint8_t event_type, const T &payload, uint8_t flags = 0) {
-        static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>, "a payload is a struct of plain values");
+    template <class T, class = std::enable_if_t<is_payload_v<T>>>
+    [[nodiscard]] int write(uint64_t timestamp, uint8_t event_type, const T &payload, uint8_t flags = 0) {
         return ringlog_write(get(), timestamp, event_type, flags, &payload, sizeof payload);
     }
 
-    template <class T> int write_lossy(uint64_t timestamp, uint8_t event_type, const T &payload, uint8_t flags = 0) {
-        static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>, "a payload is a struct of plain values");
+    int write_lossy(uint64_t timestamp, uint8_t event_type, const void *payload, size_t payload_len, uint8_t flags = 0) {
+        return ringlog_write_lossy(get(), timestamp, event_type, flags, payload, payload_len);
+    }
+
+    int write_lossy(uint64_t timestamp, uint8_t event_type, std::string_view text, uint8_t flags = 0) {
+        return ringlog_write_lossy(get(), timestamp, event_type, flags, text.data(), text.size());
+    }
+
+    template <class T, class = std::enable_if_t<is_payload_v<T>>>
+    int write_lossy(uint64_t timestamp, uint8_t event_type, const T &payload, uint8_t flags = 0) {
         return ringlog_write_lossy(get(), timestamp, event_type, flags, &payload, sizeof payload);
     }
 
@@ -100,7 +121,7 @@ public:
     // The room to fill, at a multiple of 8; null without a claim.
     void *payload() { return code_ == RINGLOG_OK ? payload_ : nullptr; }
 
-    int commit(uint64_t timestamp, uint8_t event_type, size_t payload_len, uint8_t flags = 0) {
+    [[nodiscard]] int commit(uint64_t timestamp, uint8_t event_type, size_t payload_len, uint8_t flags = 0) {
         if (code_ != RINGLOG_OK) {
             return code_;
         }
@@ -133,16 +154,20 @@ public:
     // What ringlog_batch_begin returned; after the publication, RINGLOG_E_NO_BATCH.
     int code() const { return code_; }
 
-    int write(uint64_t timestamp, uint8_t event_type, const void *payload, size_t payload_len, uint8_t flags = 0) {
+    [[nodiscard]] int write(uint64_t timestamp, uint8_t event_type, const void *payload, size_t payload_len, uint8_t flags = 0) {
         return ringlog_batch_write(producer_.get(), timestamp, event_type, flags, payload, payload_len);
     }
 
-    template <class T> int write(uint64_t timestamp, uint8_t event_type, const T &payload, uint8_t flags = 0) {
-        static_assert(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>, "a payload is a struct of plain values");
+    [[nodiscard]] int write(uint64_t timestamp, uint8_t event_type, std::string_view text, uint8_t flags = 0) {
+        return ringlog_batch_write(producer_.get(), timestamp, event_type, flags, text.data(), text.size());
+    }
+
+    template <class T, class = std::enable_if_t<is_payload_v<T>>>
+    [[nodiscard]] int write(uint64_t timestamp, uint8_t event_type, const T &payload, uint8_t flags = 0) {
         return ringlog_batch_write(producer_.get(), timestamp, event_type, flags, &payload, sizeof payload);
     }
 
-    int publish(size_t *events = nullptr) {
+    [[nodiscard]] int publish(size_t *events = nullptr) {
         if (code_ != RINGLOG_OK) {
             return code_;
         }
@@ -162,7 +187,7 @@ private:
 class Consumer : public Owned<ringlog_consumer, ringlog_consumer_close> {
 public:
     // Opens a ring in a file: see ringlog_file_consumer. Only in libringlog.
-    int open_file(const char *path) { return ringlog_file_consumer(get(), path); }
+    [[nodiscard]] int open_file(const char *path) { return ringlog_file_consumer(get(), path); }
 
     int read(ringlog_event &event) { return ringlog_read(get(), &event); }
     int release() { return ringlog_release(get()); }
@@ -184,6 +209,7 @@ public:
 
 // A ring whose memory is inside of this object, which stays where it is until both ends are closed.
 template <size_t Capacity, size_t MaxPayload> class Ring {
+    static_assert(MaxPayload > 0 && MaxPayload <= 65535, "a longest payload is 1 to 65535 bytes");
     static_assert((Capacity & (Capacity - 1)) == 0 && Capacity >= RINGLOG_RECORD_BYTES(MaxPayload < 16 ? 16 : MaxPayload),
                   "a capacity is a power of two with room for the longest payload");
 
@@ -193,7 +219,11 @@ public:
     Ring &operator=(const Ring &) = delete;
 
     // Makes the ring anew and opens its ends. Not while ends of an earlier call are open.
-    int split(Producer &producer, Consumer &consumer) {
+    [[nodiscard]] int split(Producer &producer, Consumer &consumer) {
+        // Before the memory changes: they may be ends of this ring.
+        if (producer.capacity() != 0 || ringlog_consumer_capacity(consumer.get()) != 0) {
+            return RINGLOG_E_OPEN;
+        }
         ringlog_ring ring{};
         ringlog_ring_options options{};
         options.capacity = Capacity;
@@ -222,7 +252,7 @@ public:
     }
     ~Log() { close(); }
 
-    int open(const char *path) {
+    [[nodiscard]] int open(const char *path) {
         close();
         return ringlog_log_open(&log_, path);
     }

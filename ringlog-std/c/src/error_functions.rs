@@ -8,7 +8,10 @@ use ringlog_core::status::{
 use std::ffi::{c_char, c_int};
 
 /// Returns the words of the last error of a function for rings in files or for logs that this thread has met, with the file
-/// concerned and what to do; an empty text if there was none. They stay until the next such error of this thread.
+/// concerned and what to do; an empty text if there was none. They stay until the next such error of this thread, or its end.
+///
+/// A success leaves them as they are, and so do `RINGLOG_E_NULL`, `RINGLOG_E_MISALIGNED` and `RINGLOG_E_OPEN`, whose words
+/// `ringlog_error_text` has.
 ///
 /// Only in `libringlog`, as all functions below.
 #[unsafe(no_mangle)]

@@ -15,6 +15,7 @@ use ringlog_core::status::{
 };
 use ringlog_core::{ConsumerHandle, Options, Owner, ProducerHandle, open_consumer, open_producer};
 use std::ffi::{CStr, OsStr, c_char, c_int};
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -63,7 +64,8 @@ pub unsafe extern "C" fn ringlog_file_producer(
     // SAFETY: null, or the caller's text.
     let types = unsafe { text_of(types) }.unwrap_or_default();
     let claim = || {
-        let ring = SharedRing::open(path?).map_err(refused)?.schemas(list_of(types)?);
+        let path = path?;
+        let ring = SharedRing::open(path).map_err(refused)?.schemas(list_of(types, path)?);
         let claimed = ring.claim_producer().map_err(refused)?;
         // SAFETY: the new owner has the old one.
         Ok(unsafe { claimed.map_owner(Owner::of) })
@@ -115,13 +117,17 @@ pub(crate) unsafe fn path_of<'t>(path: *const c_char) -> Result<&'t Path, c_int>
     bytes.map(|bytes| Path::new(OsStr::from_bytes(bytes))).ok_or(RINGLOG_E_NULL)
 }
 
-/// Reads a list of types; an empty text is an empty list.
-fn list_of(types: &[u8]) -> Result<SchemaList, c_int> {
+/// Reads the list of types for a ring; an empty text is an empty list.
+fn list_of(types: &[u8], ring: &Path) -> Result<SchemaList, c_int> {
     if types.is_empty() {
         return Ok(SchemaList::new());
     }
-    let set = SchemaSet::from_json(types).map_err(|error| keep(RINGLOG_E_TYPES, error))?;
-    SchemaList::try_from(&set).map_err(|error| keep(RINGLOG_E_TYPES, error))
+    let set = SchemaSet::from_json(types).map_err(|error| invalid(ring, error))?;
+    SchemaList::try_from(&set).map_err(|error| invalid(ring, error))
+}
+
+fn invalid(ring: &Path, error: impl Display) -> c_int {
+    keep(RINGLOG_E_TYPES, format_args!("the types for {}: {error}", ring.display()))
 }
 
 fn refused(error: SharedRingError) -> c_int {

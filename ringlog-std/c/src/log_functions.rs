@@ -10,12 +10,14 @@ use crate::value::FieldValue;
 use ringlog_core::status::{RINGLOG_E_NULL, RINGLOG_EMPTY, RINGLOG_OK};
 use std::ffi::{CString, c_char, c_int};
 
-/// Opens a log, the folder with its segments or a single file, for reading from its first event on. Gives it in `log`.
+/// Opens a log, the folder with its segments or a single file, for reading from its first event on. Gives it in `log`, which begins
+/// as null: it is left as it is on an error, and another log that was in it is not closed.
 ///
 /// The log may be read while it is written: then it ends for this reader where it ended when it was opened. Each opening
 /// has a separate place in it. After an error the place is not certain: seek again.
 ///
-/// Errors: `RINGLOG_E_MISSING`, `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`, `RINGLOG_E_IO`; `ringlog_last_error` has the words.
+/// Errors: `RINGLOG_E_MISSING`, also for a folder in which nothing is recorded yet; `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`,
+/// `RINGLOG_E_IO`. `ringlog_last_error` has the words.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ringlog_log_open(log: *mut *mut Log, path: *const c_char) -> c_int {
     if log.is_null() {

@@ -147,7 +147,8 @@ pub(crate) fn verify(path: &Path) -> Result<LogCheck, c_int> {
 
 fn not_opened(error: &OpenError) -> c_int {
     let code = match error {
-        OpenError::NoLog { .. } => RINGLOG_E_MISSING,
+        // The folder of a recorder that has recorded nothing yet has no segment.
+        OpenError::NoLog { .. } | OpenError::NoSegments { single_file: None, .. } => RINGLOG_E_MISSING,
         OpenError::Io { source, .. } if source.kind() == ErrorKind::NotFound => RINGLOG_E_MISSING,
         OpenError::Io { .. } => RINGLOG_E_IO,
         OpenError::WriteOffset { .. } | OpenError::MissingEnd(_) | OpenError::Uncertain { .. } => {
@@ -162,6 +163,8 @@ fn not_read(error: &ReadError) -> c_int {
     let code = match error {
         ReadError::Overtaken { .. } => RINGLOG_E_OVERTAKEN,
         ReadError::Io { .. } => RINGLOG_E_IO,
+        // The system's refusal is no damage: too many open files, say.
+        ReadError::Segment(error) if matches!(**error, OpenError::Io { .. }) => RINGLOG_E_IO,
         _ => RINGLOG_E_LOG_DAMAGED,
     };
     keep(code, error)

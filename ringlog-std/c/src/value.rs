@@ -25,7 +25,7 @@ pub const RINGLOG_VALUE_BYTES: c_int = 9;
 /// An array or a struct. Ask for what is in it: `legs[0].price`.
 pub const RINGLOG_VALUE_NESTED: c_int = 10;
 
-/// The value of a field. What `kind` does not name is zero, but for the three numbers: where the value is a number, each has it, as
+/// The value of a field. What `kind` does not name is zero, but for the three numbers: where the value is an integer, each has it, as
 /// far as it fits.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

@@ -4,6 +4,7 @@
 #include "../../../ringlog-nostd/c/tests/check.h"
 #include "ringlog.hpp"
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -61,6 +62,47 @@ void a_moved_end_is_open_in_one_place() {
     CHECK(!consumer.is_closed() && count(consumer) == 2);
     third = ringlog::Producer();
     CHECK(consumer.is_closed());
+}
+
+// Returns whether the next event is this text, with these flags.
+bool is_next(ringlog::Consumer &consumer, const std::string &text, uint8_t flags) {
+    ringlog_event event;
+    return consumer.read(event) == RINGLOG_OK && event.flags == flags &&
+           std::string(static_cast<const char *>(event.payload), event.payload_len) == text;
+}
+
+// A length is a length, of an array too: never the flags of a payload that is the array.
+void a_payload_is_bytes_or_text_or_a_struct() {
+    static_assert(ringlog::is_payload_v<Pair> && ringlog::is_payload_v<uint64_t> && ringlog::is_payload_v<double>, "plain values");
+    static_assert(!ringlog::is_payload_v<char[4]> && !ringlog::is_payload_v<char *> && !ringlog::is_payload_v<std::nullptr_t> &&
+                      !ringlog::is_payload_v<std::string>,
+                  "what has a length, or is elsewhere");
+    ringlog::Producer producer;
+    ringlog::Consumer consumer;
+    CHECK_CODE(ring.split(producer, consumer), RINGLOG_OK);
+    char buffer[32] = "abcdef";
+    const size_t len = 3;
+    CHECK_CODE(producer.write(1, 7, buffer, len), RINGLOG_OK);
+    CHECK(is_next(consumer, "abc", 0));
+    CHECK_CODE(producer.write(1, 7, "hello", 5, 2), RINGLOG_OK);
+    CHECK(is_next(consumer, "hello", 2));
+    CHECK_CODE(producer.write(1, 7, nullptr, 0), RINGLOG_OK);
+    CHECK(is_next(consumer, "", 0));
+    CHECK_CODE(producer.write(1, 7, "a text"), RINGLOG_OK);
+    CHECK(is_next(consumer, "a text", 0));
+    CHECK_CODE(producer.write_lossy(1, 7, std::string("lossy"), 1), RINGLOG_OK);
+    CHECK(is_next(consumer, "lossy", 1));
+    CHECK_CODE(producer.write_lossy(1, 7, buffer, len), RINGLOG_OK);
+    CHECK(is_next(consumer, "abc", 0));
+    ringlog::Batch batch(producer);
+    CHECK_CODE(batch.write(1, 7, buffer, len), RINGLOG_OK);
+    CHECK_CODE(batch.write(1, 7, "in a batch"), RINGLOG_OK);
+    CHECK_CODE(batch.publish(), RINGLOG_OK);
+    CHECK(is_next(consumer, "abc", 0) && is_next(consumer, "in a batch", 0));
+    // Ends that are open are not ends of a new ring, and keep theirs.
+    CHECK_CODE(producer.write(1, 7, uint64_t{5}), RINGLOG_OK);
+    CHECK_CODE(ring.split(producer, consumer), RINGLOG_E_OPEN);
+    CHECK(count(consumer) == 1);
 }
 
 void what_is_not_finished_is_given_up() {
@@ -135,6 +177,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 2);
     ends_close_themselves();
     a_moved_end_is_open_in_one_place();
+    a_payload_is_bytes_or_text_or_a_struct();
     what_is_not_finished_is_given_up();
     a_log_closes_itself(argv[1]);
     puts("cpp.cpp: all as it should be");

@@ -6,6 +6,7 @@
 #include "ringlog.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ static void each_end_has_one_owner(void) {
     CHECK_CODE(ringlog_file_producer(&producer, NULL, NULL), RINGLOG_E_NULL);
     CHECK_CODE(ringlog_file_producer(NULL, ring_path, NULL), RINGLOG_E_NULL);
     CHECK_CODE(ringlog_file_producer(&producer, ring_path, "{"), RINGLOG_E_TYPES);
+    said(ring_path);
     CHECK_CODE(ringlog_file_producer(&producer, ring_path, "{\"types\":[{\"type\":300}]}"), RINGLOG_E_TYPES);
     CHECK_CODE(ringlog_file_producer(&producer, ring_path, TYPES), RINGLOG_OK);
     CHECK_CODE(ringlog_file_producer(&producer, ring_path, TYPES), RINGLOG_E_OPEN);
@@ -186,8 +188,30 @@ static void a_typed_log_gives_names_and_values(const char *data) {
     CHECK_CODE(ringlog_log_close(&log), RINGLOG_OK);
 }
 
+// What the system refuses is no damage.
+static void too_many_open_files_are_no_damage(const char *data) {
+    ringlog_log *log = NULL;
+    ringlog_log_event read;
+    struct rlimit before, none;
+    CHECK_CODE(ringlog_log_open(&log, in(data, "typed/log")), RINGLOG_OK);
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = before;
+    none.rlim_cur = 0;
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK_CODE(ringlog_log_seek_time(log, 0), RINGLOG_E_IO);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_CODE(ringlog_log_seek_time(log, 0), RINGLOG_OK);
+    CHECK_CODE(ringlog_log_next(log, &read), RINGLOG_OK);
+    CHECK_CODE(ringlog_log_close(&log), RINGLOG_OK);
+}
+
 static void a_log_is_verified(const char *folder, const char *data) {
     ringlog_log_check check;
+    ringlog_log *empty = NULL;
+    // Nothing is recorded yet.
+    CHECK(mkdir(in(folder, "new"), 0777) == 0);
+    CHECK_CODE(ringlog_log_open(&empty, path), RINGLOG_E_MISSING);
+    CHECK_CODE(ringlog_log_verify(path, &check), RINGLOG_E_MISSING);
     CHECK_CODE(ringlog_log_verify("/no/such/log", &check), RINGLOG_E_MISSING);
     CHECK_CODE(ringlog_log_verify(data, NULL), RINGLOG_E_NULL);
     CHECK_CODE(ringlog_log_verify(in(data, "format.evtl"), &check), RINGLOG_OK);
@@ -221,6 +245,7 @@ int main(int argc, char **argv) {
     a_file_that_is_no_ring_is_refused(argv[1]);
     a_log_is_read_and_searched(argv[2]);
     a_typed_log_gives_names_and_values(argv[2]);
+    too_many_open_files_are_no_damage(argv[2]);
     a_log_is_verified(argv[1], argv[2]);
     puts("files.c: all as it should be");
     return 0;

@@ -313,11 +313,19 @@ fn schemas_at(scan: &mut LogScan, sequence: u64) -> Result<SchemaList, CliError>
     Ok(scan.schemas()?)
 }
 
-/// Returns what is said of a log's events at its end.
-pub(crate) fn at_end(log: &Path) -> Result<SchemaSet, CliError> {
-    let [last, before] = last_two(&mut LogScan::open(log)?);
-    let last = last?;
-    Ok(if last.is_empty() { before? } else { last }.to_set())
+/// Returns what is said of a log's events at its end, and the segment that says it.
+pub(crate) fn at_end(log: &Path) -> Result<(SchemaSet, PathBuf), CliError> {
+    let mut scan = LogScan::open(log)?;
+    let segments: Vec<_> =
+        scan.segments().iter().rev().map(|it| (it.header.base_sequence, it.path.clone())).collect();
+    // A segment that has GAP records alone says nothing.
+    for (start, path) in segments {
+        let list = schemas_at(&mut scan, start)?;
+        if !list.is_empty() {
+            return Ok((list.to_set(), path));
+        }
+    }
+    Ok((SchemaSet::default(), log.into()))
 }
 
 /// Reads a file of descriptions. Reports a key that has no meaning.

@@ -1,7 +1,7 @@
 //! `ringlog schema`: shows, checks and writes descriptions of events.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::descriptions::{at_end, check_file, report_unreadable};
 use crate::cli::error::{CliError, Outcome};
@@ -9,12 +9,11 @@ use crate::cli::options::schema_args::{EmitForm, SchemaArgs, SchemaCommand};
 use crate::cli::terminal::print::print;
 use crate::cli::terminal::words::counted;
 use crate::schema::{Format, HeaderLanguage, Kind, Schema, SchemaSet, Tail};
-use crate::storage::LogScan;
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
     match &args.command {
         SchemaCommand::Show { log } => {
-            let set = described(log)?;
+            let (set, _) = described(log)?;
             print(&set.types().map(words).collect::<String>())?;
             report_unreadable(log, &set);
         }
@@ -23,11 +22,12 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
             print(&format!("{}: {} described\n", file.display(), counted(types, "type")))?;
         }
         SchemaCommand::Emit { log, form } => {
-            let set = described(log)?;
+            let (set, segment) = described(log)?;
+            let origin = || origin(log, &segment);
             print(&match form {
                 EmitForm { rust: true, .. } => set.emit_rust(),
-                EmitForm { c: true, .. } => set.emit_header(HeaderLanguage::C, &origin(log)?),
-                EmitForm { cpp: true, .. } => set.emit_header(HeaderLanguage::Cpp, &origin(log)?),
+                EmitForm { c: true, .. } => set.emit_header(HeaderLanguage::C, &origin()),
+                EmitForm { cpp: true, .. } => set.emit_header(HeaderLanguage::Cpp, &origin()),
                 _ => set.to_json(),
             })?;
             report_unreadable(log, &set);
@@ -37,15 +37,13 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
 }
 
 /// Returns which log and which of its files the descriptions are from.
-fn origin(log: &Path) -> Result<String, CliError> {
-    let scan = LogScan::open(log)?;
-    let last = scan.segments().last().and_then(|last| last.path.file_name());
-    let name = last.unwrap_or_default().to_string_lossy().into_owned();
-    Ok(format!("the log {}, segment {name}", log.display()))
+fn origin(log: &Path, segment: &Path) -> String {
+    let name = segment.file_name().unwrap_or_default().to_string_lossy();
+    format!("the log {}, segment {name}", log.display())
 }
 
-fn described(log: &Path) -> Result<SchemaSet, CliError> {
-    let set = at_end(log)?;
+fn described(log: &Path) -> Result<(SchemaSet, PathBuf), CliError> {
+    let (set, segment) = at_end(log)?;
     if set.is_empty() {
         return Err(CliError::Usage(format!(
             "{}: the log does not describe its events; describe them in a file for --schema, or in a schema.json in the \
@@ -53,7 +51,7 @@ fn described(log: &Path) -> Result<SchemaSet, CliError> {
             log.display()
         )));
     }
-    Ok(set)
+    Ok((set, segment))
 }
 
 fn words(schema: &Schema) -> String {

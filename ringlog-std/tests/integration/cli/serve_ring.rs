@@ -10,7 +10,7 @@ use ringlog::storage::LogReader;
 use crate::typed::{TICK, list};
 
 use super::serve::{Running, info, spawn};
-use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, word};
+use super::support::{assert_code, json_of, number, records_of, ringlog, stderr_of, stdout_of, word};
 
 struct Place {
     _folder: tempfile::TempDir,
@@ -174,4 +174,30 @@ fn the_log_describes_events_as_the_producer_does_or_says_why_not() {
         let schemas = LogReader::open(&place.log).unwrap().schemas().unwrap();
         assert_eq!((problems, schemas.len()), if is_missing { (1, 0) } else { (0, 1) });
     }
+}
+
+#[test]
+fn a_header_is_emitted_of_a_log_whose_last_segments_have_gap_records_alone() {
+    let place = Place::new();
+    let service = place.serve();
+    drop(claim(&place.ring));
+    let described = SharedRing::open(&place.ring).unwrap().schemas(list(&[TICK]));
+    let mut producer = described.claim_producer().unwrap();
+    write(&mut producer, 0..10);
+    wait_for_drain(&producer);
+    service.terminate();
+    let _ = service.summary();
+    write(&mut producer, 10..20);
+    let mut given_up = place.words();
+    given_up.extend(["--skip-to-head", "--for", "1ms"]);
+    let _ = ringlog(&given_up);
+    let files = place.log.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(files.filter(|path| word(path).ends_with(".evtl")).count(), 3, "a GAP record in each of the last two");
+    let emitted = ringlog(&["schema", "emit", word(&place.log), "--c"]);
+    assert_code(&emitted, 0);
+    let header = String::from_utf8_lossy(stdout_of(&emitted));
+    assert!(
+        header.contains("segment 00000000000000000000.evtl") && header.contains("struct rl_tick {"),
+        "{header}"
+    );
 }
