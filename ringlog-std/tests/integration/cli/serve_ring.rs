@@ -192,7 +192,11 @@ fn a_header_is_emitted_of_a_log_whose_last_segments_have_gap_records_alone() {
     given_up.extend(["--skip-to-head", "--for", "1ms"]);
     let _ = ringlog(&given_up);
     let files = place.log.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    assert_eq!(files.filter(|path| word(path).ends_with(".evtl")).count(), 3, "a GAP record in each of the last two");
+    assert_eq!(
+        files.filter(|path| word(path).ends_with(".evtl")).count(),
+        3,
+        "a GAP record in each of the last two"
+    );
     let emitted = ringlog(&["schema", "emit", word(&place.log), "--c"]);
     assert_code(&emitted, 0);
     let header = String::from_utf8_lossy(stdout_of(&emitted));
