@@ -375,6 +375,10 @@ impl<C: EventConsumer> Work<C> {
             let published = self.watch.published_position();
             // Read before the look, so that what was published before the end is found after it.
             let is_last = self.progress.has_log_ended();
+            if is_last {
+                // Nothing is published any more: what a look does not find now, no later one would.
+                self.follower.list_at_next_look();
+            }
             match self.follower.next_within(if is_last { Duration::ZERO } else { LOOK }) {
                 Ok(Some(_)) => {}
                 Ok(None) if is_last => return Ok(()),

@@ -305,3 +305,18 @@ fn one_that_starts_at_the_end_of_a_log_has_no_lag() {
         follower.wait(LIMIT).unwrap();
     }
 }
+
+/// The end may come between the seal of a segment and the follower's next listing of the folder, which names the successor.
+#[test]
+fn one_that_just_looked_for_a_segment_finds_what_came_before_the_end() {
+    for _ in 0..400 {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut producer, recorder) = start(folder.path(), LogWriter::options().segment_bytes(4096));
+        let (takes, _taken) = consumer(|_| true);
+        let follower = recorder.follow("last", takes).unwrap();
+        write(&mut producer, 0..200);
+        recorder.shutdown(producer).unwrap();
+        let counts = follower.wait(LIMIT).unwrap();
+        assert_eq!((counts.events, counts.lag_bytes), (200, 0));
+    }
+}

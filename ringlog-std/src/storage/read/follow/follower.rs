@@ -152,6 +152,9 @@ impl LogFollower {
 
     /// Returns the next record if it is published by now; `None` if not. Does not wait.
     ///
+    /// The folder is not listed for each look: the first record of a new segment may be found up to 100 ms after it was
+    /// published. So `None` alone is not the end of a log: see [`has_ended`](Self::has_ended).
+    ///
     /// ```
     /// use ringlog::storage::{LogFollower, ReadError};
     ///
@@ -246,6 +249,11 @@ impl LogFollower {
         self.wanted = Some(to);
         self.next_listing = NextListing::at_once();
         Some(to)
+    }
+
+    /// Has the next look list the folder if it has read its segment, so that its `None` means that nothing more is published.
+    pub(crate) fn list_at_next_look(&mut self) {
+        self.next_listing = NextListing::at_once();
     }
 
     /// Returns whether no more records can come: only for a single file that is sealed and read to its end.
