@@ -19,6 +19,7 @@ use ringlog_nostd::{Gap, Loss};
 ///
 /// Errors: `RINGLOG_E_CORRUPT`; every later call then returns it too.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_read(consumer: *mut ConsumerHandle, event: *mut RingEvent) -> c_int {
     if event.is_null() {
         return RINGLOG_E_NULL;
@@ -43,6 +44,7 @@ pub unsafe extern "C" fn ringlog_release(consumer: *mut ConsumerHandle) -> c_int
 
 /// Reads what a GAP record says, of an event that was read and is still lent. Returns `RINGLOG_EMPTY` for any other event.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_gap_of(event: *const RingEvent, gap: *mut LoggedGap) -> c_int {
     if event.is_null() || gap.is_null() {
         return RINGLOG_E_NULL;

@@ -46,6 +46,7 @@ unsafe fn event<'h>(
 /// Errors: `RINGLOG_E_FULL` (the event fits once the consumer has released some space), `RINGLOG_E_PAYLOAD_TOO_LONG`,
 /// `RINGLOG_E_FLAGS`, `RINGLOG_E_CORRUPT`, `RINGLOG_E_CLAIM_OPEN`, `RINGLOG_E_BATCH_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_write(
     producer: *mut ProducerHandle,
     timestamp: u64,
@@ -126,6 +127,7 @@ pub unsafe extern "C" fn ringlog_producer_pending_loss(
 ///
 /// Errors: `RINGLOG_E_FULL`, `RINGLOG_E_PAYLOAD_TOO_LONG`, `RINGLOG_E_CORRUPT`, `RINGLOG_E_CLAIM_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_claim(
     producer: *mut ProducerHandle,
     len: usize,
@@ -151,6 +153,7 @@ pub unsafe extern "C" fn ringlog_claim(
 /// Errors: `RINGLOG_E_NO_CLAIM`, `RINGLOG_E_LENGTH` for more bytes than were claimed, `RINGLOG_E_FLAGS`. Nothing
 /// is published then, and the claim stays open.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_commit(
     producer: *mut ProducerHandle,
     timestamp: u64,
@@ -187,6 +190,7 @@ pub unsafe extern "C" fn ringlog_batch_begin(producer: *mut ProducerHandle) -> c
 /// Errors: `RINGLOG_E_NO_BATCH`, `RINGLOG_E_CLAIM_OPEN`, and those of `ringlog_write`. After `RINGLOG_E_FULL` the earlier events are still
 /// in the batch: publish them, so that the consumer can make room.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_batch_write(
     producer: *mut ProducerHandle,
     timestamp: u64,
@@ -205,6 +209,7 @@ pub unsafe extern "C" fn ringlog_batch_write(
 ///
 /// Errors: `RINGLOG_E_NO_BATCH`, `RINGLOG_E_CLAIM_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_batch_publish(producer: *mut ProducerHandle, events: *mut usize) -> c_int {
     // SAFETY: handle contract.
     match unsafe { open(producer) }.and_then(OpenProducer::publish_batch) {

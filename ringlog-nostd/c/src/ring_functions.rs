@@ -30,6 +30,7 @@ pub extern "C" fn ringlog_ring_required_len(capacity: usize, max_payload: usize)
 ///
 /// Errors: `RINGLOG_E_MISALIGNED`, `RINGLOG_E_CAPACITY`, `RINGLOG_E_MAX_PAYLOAD`, `RINGLOG_E_TOO_SMALL`, `RINGLOG_E_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_ring_init(
     ring: *mut RingHandle,
     memory: *mut c_void,
@@ -75,6 +76,7 @@ unsafe fn read_options(options: *const Options) -> RingOptions {
 ///
 /// Errors: `RINGLOG_E_NOT_A_RING`, `RINGLOG_E_DAMAGED`, `RINGLOG_E_MISALIGNED`, `RINGLOG_E_TOO_SMALL`, `RINGLOG_E_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_ring_attach(
     ring: *mut RingHandle,
     memory: *mut c_void,
@@ -99,6 +101,7 @@ unsafe fn attach(ring: *mut RingHandle, memory: *mut c_void, len: usize) -> Resu
 ///
 /// Errors: as `ringlog_ring_init`, if the memory cannot hold a ring of the options.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_ring_recover(
     ring: *mut RingHandle,
     memory: *mut c_void,
@@ -139,6 +142,7 @@ unsafe fn recover(
 ///
 /// Errors: `RINGLOG_E_TAKEN` if one of them was given out, `RINGLOG_E_OPEN` if one of the handles is open. Then neither opens.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_ring_split(
     ring: *mut RingHandle,
     producer: *mut ProducerHandle,
@@ -172,6 +176,7 @@ unsafe fn split(
 ///
 /// Errors: `RINGLOG_E_TAKEN`, `RINGLOG_E_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_ring_producer(
     ring: *mut RingHandle,
     producer: *mut ProducerHandle,
@@ -188,6 +193,7 @@ pub unsafe extern "C" fn ringlog_ring_producer(
 ///
 /// Errors: `RINGLOG_E_TAKEN`, `RINGLOG_E_OPEN`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_ring_consumer(
     ring: *mut RingHandle,
     consumer: *mut ConsumerHandle,

@@ -5,6 +5,35 @@
 use core::ffi::{CStr, c_char, c_int};
 use ringlog_nostd::{RingError, WriteError};
 
+/// The version of this header: 10,000 times its first number, 100 times the second, the third.
+pub const RINGLOG_VERSION: c_int = 100;
+
+const _: () = assert!(
+    RINGLOG_VERSION
+        == number(env!("CARGO_PKG_VERSION_MAJOR")) * 10_000
+            + number(env!("CARGO_PKG_VERSION_MINOR")) * 100
+            + number(env!("CARGO_PKG_VERSION_PATCH")),
+    "RINGLOG_VERSION is not the package's version"
+);
+
+/// Returns the number that a text has in decimal.
+const fn number(text: &str) -> c_int {
+    let (mut value, mut digits) = (0, text.as_bytes());
+    while let [digit, rest @ ..] = digits {
+        value = value * 10 + (*digit - b'0') as c_int;
+        digits = rest;
+    }
+    value
+}
+
+/// Returns the version of the library, as `RINGLOG_VERSION` is that of the header. A program that may meet another library than
+/// it was compiled for compares them: before 1.0, `ringlog_version() / 100` has to be `RINGLOG_VERSION / 100`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub const extern "C" fn ringlog_version() -> c_int {
+    RINGLOG_VERSION
+}
+
 /// Done.
 pub const RINGLOG_OK: c_int = 0;
 /// There is nothing: no event to read, no GAP record, no loss, no such field.
@@ -21,8 +50,6 @@ pub const RINGLOG_E_LENGTH: c_int = -3;
 pub const RINGLOG_E_FLAGS: c_int = -4;
 /// The ring is corrupt: its words or records are such as no correct peer writes. This end uses it no further.
 pub const RINGLOG_E_CORRUPT: c_int = -5;
-/// Nobody takes events any more. It stays so.
-pub const RINGLOG_E_CLOSED: c_int = -6;
 /// A pointer is null that must not be.
 pub const RINGLOG_E_NULL: c_int = -10;
 /// A handle is not aligned as its type is, or memory does not start at a multiple of 8.
@@ -109,7 +136,6 @@ pub const fn text_of(code: c_int) -> &'static CStr {
         RINGLOG_E_CORRUPT => {
             c"the ring is corrupt: its other end, or a stray write, damaged it; make it again"
         }
-        RINGLOG_E_CLOSED => c"nobody takes events any more",
         RINGLOG_E_NULL => c"a pointer is null",
         RINGLOG_E_MISALIGNED => {
             c"a handle or the memory is misaligned; memory of a ring starts at a multiple of 8"
@@ -160,7 +186,7 @@ pub(crate) fn of_write(error: WriteError) -> c_int {
         WriteError::LengthMismatch { .. } => RINGLOG_E_LENGTH,
         WriteError::Flags { .. } => RINGLOG_E_FLAGS,
         WriteError::Fault(_) => RINGLOG_E_CORRUPT,
-        WriteError::Closed => RINGLOG_E_CLOSED,
+        // `Closed` is for producers of a group, which C has none of.
         _ => RINGLOG_E_OTHER,
     }
 }

@@ -47,7 +47,8 @@
 //     - a payload pointer whose bytes are fewer than its length, or a claimed or lent payload that is used after its time
 //     - a ringlog_log that was closed by another copy of its pointer
 //     - a ring's file that is cut short while it is open: both sides end by SIGBUS. (Logs are read without a mapping.)
-//     - the sizes of the handles, if the program was compiled with the header of another version
+//     - a `bool` that is neither true nor false, as in ringlog_ring_options that were not set: begin with `= {0}`
+//     - the sizes of the handles, if the program was compiled with the header of another version: ringlog_version says
 
 #ifndef RINGLOG_H
 #define RINGLOG_H
@@ -72,6 +73,20 @@
 #define RINGLOG_SIZE(number) ((size_t)(number))
 #endif
 
+// Before functions whose result has to be looked at. Define it as nothing to have no warning.
+#ifndef RINGLOG_CHECKED
+#if (defined(__cplusplus) && __cplusplus >= 201703L) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
+#define RINGLOG_CHECKED [[nodiscard]]
+#elif defined(__GNUC__)
+#define RINGLOG_CHECKED __attribute__((warn_unused_result))
+#else
+#define RINGLOG_CHECKED
+#endif
+#endif
+
+// The version of this header: 10,000 times its first number, 100 times the second, the third.
+#define RINGLOG_VERSION 100
+
 // Done.
 #define RINGLOG_OK 0
 
@@ -95,9 +110,6 @@
 
 // The ring is corrupt: its words or records are such as no correct peer writes. This end uses it no further.
 #define RINGLOG_E_CORRUPT (-5)
-
-// Nobody takes events any more. It stays so.
-#define RINGLOG_E_CLOSED (-6)
 
 // A pointer is null that must not be.
 #define RINGLOG_E_NULL (-10)
@@ -359,16 +371,22 @@ typedef struct ringlog_gap {
 extern "C" {
 #endif // __cplusplus
 
+// Returns the version of the library, as `RINGLOG_VERSION` is that of the header. A program that may meet another library than
+// it was compiled for compares them: before 1.0, `ringlog_version() / 100` has to be `RINGLOG_VERSION / 100`.
+RINGLOG_CHECKED
+int ringlog_version(void);
+
 // Returns the words of a code. They end with a zero, have no newline, and stay valid for as long as the program runs.
 //
 // Any number may be asked for. Any thread may call it at any time.
-const char *ringlog_error_text(int code);
+RINGLOG_CHECKED const char *ringlog_error_text(int code);
 
 // Returns the bytes of memory that a ring takes: its control words, one lap of records, and the overrun area.
 //
 // `capacity` and `max_payload` are in bytes and mean what they do in `ringlog_ring_options`; a `capacity` of 0 is the smallest
 // that takes such payloads. 0 if there is no such ring. `RINGLOG_RING_BYTES` computes it at compile time, of a capacity and a
 // longest payload that are not 0.
+RINGLOG_CHECKED
 size_t ringlog_ring_required_len(size_t capacity,
                                  size_t max_payload);
 
@@ -379,6 +397,7 @@ size_t ringlog_ring_required_len(size_t capacity,
 // less 16 bytes.
 //
 // Errors: `RINGLOG_E_MISALIGNED`, `RINGLOG_E_CAPACITY`, `RINGLOG_E_MAX_PAYLOAD`, `RINGLOG_E_TOO_SMALL`, `RINGLOG_E_OPEN`.
+RINGLOG_CHECKED
 int ringlog_ring_init(struct ringlog_ring *ring,
                       void *memory,
                       size_t memory_len,
@@ -390,6 +409,7 @@ int ringlog_ring_init(struct ringlog_ring *ring,
 // end in `RINGLOG_E_CORRUPT`.
 //
 // Errors: `RINGLOG_E_NOT_A_RING`, `RINGLOG_E_DAMAGED`, `RINGLOG_E_MISALIGNED`, `RINGLOG_E_TOO_SMALL`, `RINGLOG_E_OPEN`.
+RINGLOG_CHECKED
 int ringlog_ring_attach(struct ringlog_ring *ring,
                         void *memory,
                         size_t memory_len);
@@ -400,6 +420,7 @@ int ringlog_ring_attach(struct ringlog_ring *ring,
 // contradict each other, or the ring was not a retained one of the options' sizes. `found` may be null.
 //
 // Errors: as `ringlog_ring_init`, if the memory cannot hold a ring of the options.
+RINGLOG_CHECKED
 int ringlog_ring_recover(struct ringlog_ring *ring,
                          void *memory,
                          size_t memory_len,
@@ -413,6 +434,7 @@ int ringlog_ring_recover(struct ringlog_ring *ring,
 // `ringlog_ring`. The handle `ring` is needed no longer once its ends are out; it may be zeroed or go.
 //
 // Errors: `RINGLOG_E_TAKEN` if one of them was given out, `RINGLOG_E_OPEN` if one of the handles is open. Then neither opens.
+RINGLOG_CHECKED
 int ringlog_ring_split(struct ringlog_ring *ring,
                        struct ringlog_producer *producer,
                        struct ringlog_consumer *consumer);
@@ -423,6 +445,7 @@ int ringlog_ring_split(struct ringlog_ring *ring,
 // void, and losses whose GAP record it was writing are reported once.
 //
 // Errors: `RINGLOG_E_TAKEN`, `RINGLOG_E_OPEN`.
+RINGLOG_CHECKED
 int ringlog_ring_producer(struct ringlog_ring *ring,
                           struct ringlog_producer *producer);
 
@@ -431,7 +454,7 @@ int ringlog_ring_producer(struct ringlog_ring *ring,
 // It continues after the last event that was released.
 //
 // Errors: `RINGLOG_E_TAKEN`, `RINGLOG_E_OPEN`.
-int ringlog_ring_consumer(struct ringlog_ring *ring, struct ringlog_consumer *consumer);
+RINGLOG_CHECKED int ringlog_ring_consumer(struct ringlog_ring *ring, struct ringlog_consumer *consumer);
 
 // Writes one event and publishes it. Takes no lock, makes no system call and allocates nothing.
 //
@@ -440,6 +463,7 @@ int ringlog_ring_consumer(struct ringlog_ring *ring, struct ringlog_consumer *co
 //
 // Errors: `RINGLOG_E_FULL` (the event fits once the consumer has released some space), `RINGLOG_E_PAYLOAD_TOO_LONG`,
 // `RINGLOG_E_FLAGS`, `RINGLOG_E_CORRUPT`, `RINGLOG_E_CLAIM_OPEN`, `RINGLOG_E_BATCH_OPEN`.
+RINGLOG_CHECKED
 int ringlog_write(struct ringlog_producer *producer,
                   uint64_t timestamp,
                   uint8_t event_type,
@@ -482,6 +506,7 @@ int ringlog_producer_pending_loss(struct ringlog_producer *producer,
 // publishes nothing and takes no room until `ringlog_commit`; after that, or `ringlog_abort`, the address is the ring's.
 //
 // Errors: `RINGLOG_E_FULL`, `RINGLOG_E_PAYLOAD_TOO_LONG`, `RINGLOG_E_CORRUPT`, `RINGLOG_E_CLAIM_OPEN`.
+RINGLOG_CHECKED
 int ringlog_claim(struct ringlog_producer *producer,
                   size_t len,
                   void **payload);
@@ -491,6 +516,7 @@ int ringlog_claim(struct ringlog_producer *producer,
 //
 // Errors: `RINGLOG_E_NO_CLAIM`, `RINGLOG_E_LENGTH` for more bytes than were claimed, `RINGLOG_E_FLAGS`. Nothing
 // is published then, and the claim stays open.
+RINGLOG_CHECKED
 int ringlog_commit(struct ringlog_producer *producer,
                    uint64_t timestamp,
                    uint8_t event_type,
@@ -512,6 +538,7 @@ int ringlog_batch_begin(struct ringlog_producer *producer);
 //
 // Errors: `RINGLOG_E_NO_BATCH`, `RINGLOG_E_CLAIM_OPEN`, and those of `ringlog_write`. After `RINGLOG_E_FULL` the earlier events are still
 // in the batch: publish them, so that the consumer can make room.
+RINGLOG_CHECKED
 int ringlog_batch_write(struct ringlog_producer *producer,
                         uint64_t timestamp,
                         uint8_t event_type,
@@ -522,7 +549,7 @@ int ringlog_batch_write(struct ringlog_producer *producer,
 // Publishes all events of the batch with one store, and gives their number in `events`, which may be null.
 //
 // Errors: `RINGLOG_E_NO_BATCH`, `RINGLOG_E_CLAIM_OPEN`.
-int ringlog_batch_publish(struct ringlog_producer *producer, size_t *events);
+RINGLOG_CHECKED int ringlog_batch_publish(struct ringlog_producer *producer, size_t *events);
 
 // Discards the batch, and a claim that is open in it. Nothing of it is published.
 //
@@ -557,6 +584,7 @@ int ringlog_producer_close(struct ringlog_producer *producer);
 // Returns `RINGLOG_EMPTY`, and leaves `event` as it is, if nothing is published.
 //
 // Errors: `RINGLOG_E_CORRUPT`; every later call then returns it too.
+RINGLOG_CHECKED
 int ringlog_read(struct ringlog_consumer *consumer,
                  struct ringlog_event *event);
 
@@ -564,6 +592,7 @@ int ringlog_read(struct ringlog_consumer *consumer,
 int ringlog_release(struct ringlog_consumer *consumer);
 
 // Reads what a GAP record says, of an event that was read and is still lent. Returns `RINGLOG_EMPTY` for any other event.
+RINGLOG_CHECKED
 int ringlog_gap_of(const struct ringlog_event *event,
                    struct ringlog_gap *gap);
 
@@ -609,10 +638,12 @@ int ringlog_consumer_close(struct ringlog_consumer *consumer);
 // `ringlog_error_text` has.
 //
 // Only in `libringlog`, as all functions below.
+RINGLOG_CHECKED
 const char *ringlog_last_error(void);
 
 // Returns whether the same call may succeed a little later: the end's owner is about to end, the ring is being made, its recorder
 // has yet to start or replaces it, or is still reading events with another list of types.
+RINGLOG_CHECKED
 bool ringlog_is_transient(int code);
 
 // Makes the ring `path`, a file that must not exist, for a producer and a consumer in two processes. Put it on a file system in
@@ -623,6 +654,7 @@ bool ringlog_is_transient(int code);
 //
 // Errors: `RINGLOG_E_EXISTS`, `RINGLOG_E_BUSY`, `RINGLOG_E_CAPACITY`, `RINGLOG_E_MAX_PAYLOAD`, `RINGLOG_E_NO_SPACE`, `RINGLOG_E_NOT_A_FILE`,
 // `RINGLOG_E_IO`.
+RINGLOG_CHECKED
 int ringlog_file_create(const char *path,
                         const struct ringlog_ring_options *options);
 
@@ -636,6 +668,7 @@ int ringlog_file_create(const char *path,
 // Errors: `RINGLOG_E_MISSING`, `RINGLOG_E_ROLE_TAKEN`, `RINGLOG_E_OTHER_BOOT`, `RINGLOG_E_OTHER_TYPES`, `RINGLOG_E_REPLACED`, which are transient
 // (`ringlog_is_transient`); `RINGLOG_E_TYPES`, `RINGLOG_E_NOT_A_FILE`, `RINGLOG_E_NOT_A_RING`, `RINGLOG_E_DAMAGED`, `RINGLOG_E_TOO_SMALL`,
 // `RINGLOG_E_ROLE_FILE`, `RINGLOG_E_OPEN`, `RINGLOG_E_IO`.
+RINGLOG_CHECKED
 int ringlog_file_producer(struct ringlog_producer *producer,
                           const char *path,
                           const char *types);
@@ -645,7 +678,7 @@ int ringlog_file_producer(struct ringlog_producer *producer,
 // A dead consumer may have handled events that it had not released: they are read again.
 //
 // Errors: as `ringlog_file_producer`, but for those of types.
-int ringlog_file_consumer(struct ringlog_consumer *consumer, const char *path);
+RINGLOG_CHECKED int ringlog_file_consumer(struct ringlog_consumer *consumer, const char *path);
 
 // Opens a log, the folder with its segments or a single file, for reading from its first event on. Gives it in `log`, which begins
 // as null: it is left as it is on an error, and another log that was in it is not closed.
@@ -655,6 +688,7 @@ int ringlog_file_consumer(struct ringlog_consumer *consumer, const char *path);
 //
 // Errors: `RINGLOG_E_MISSING`, also for a folder in which nothing is recorded yet; `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`,
 // `RINGLOG_E_IO`. `ringlog_last_error` has the words.
+RINGLOG_CHECKED
 int ringlog_log_open(struct ringlog_log **log,
                      const char *path);
 
@@ -669,12 +703,13 @@ int ringlog_log_close(struct ringlog_log **log);
 // Returns `RINGLOG_EMPTY`, and leaves `event` as it is, at the end of the log.
 //
 // Errors: `RINGLOG_E_LOG_DAMAGED` (what was read before is good), `RINGLOG_E_OVERTAKEN`, `RINGLOG_E_IO`.
-int ringlog_log_next(struct ringlog_log *log, struct ringlog_log_event *event);
+RINGLOG_CHECKED int ringlog_log_next(struct ringlog_log *log, struct ringlog_log_event *event);
 
 // Goes to the record `sequence`, which the next call of `ringlog_log_next` reads: to the first record if the log begins after it, and
 // to the end if it ends before it. What a search learns of a segment it keeps in the folder `index` of the log, a cache.
 //
 // Errors: as `ringlog_log_next`.
+RINGLOG_CHECKED
 int ringlog_log_seek(struct ringlog_log *log,
                      uint64_t sequence);
 
@@ -682,18 +717,20 @@ int ringlog_log_seek(struct ringlog_log *log,
 // `RINGLOG_EMPTY`, and stays where it is, if there is none.
 //
 // Errors: as `ringlog_log_next`.
+RINGLOG_CHECKED
 int ringlog_log_seek_time(struct ringlog_log *log,
                           uint64_t since);
 
 // Gives the sequence after the last record that is published now.
 //
 // Errors: as `ringlog_log_next`.
-int ringlog_log_end_sequence(struct ringlog_log *log, uint64_t *sequence);
+RINGLOG_CHECKED int ringlog_log_end_sequence(struct ringlog_log *log, uint64_t *sequence);
 
 // Reads a field of the event that was read last, by its name or path: `price`, `legs[0].id`, `tail`. Returns `RINGLOG_EMPTY` if the log
 // does not describe the event's type, or its type has no such field.
 //
 // Errors: `RINGLOG_E_NOT_FITTING` if the payload does not fit the description.
+RINGLOG_CHECKED
 int ringlog_log_field(struct ringlog_log *log,
                       const char *name,
                       struct ringlog_value *value);
@@ -710,6 +747,7 @@ const char *ringlog_log_fields(struct ringlog_log *log);
 // and writes nothing.
 //
 // Faults of the log are no error: they are in `check`. Errors: as `ringlog_log_open`.
+RINGLOG_CHECKED
 int ringlog_log_verify(const char *path,
                        struct ringlog_log_check *check);
 

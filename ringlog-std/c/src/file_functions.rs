@@ -28,6 +28,7 @@ use std::path::Path;
 /// Errors: `RINGLOG_E_EXISTS`, `RINGLOG_E_BUSY`, `RINGLOG_E_CAPACITY`, `RINGLOG_E_MAX_PAYLOAD`, `RINGLOG_E_NO_SPACE`, `RINGLOG_E_NOT_A_FILE`,
 /// `RINGLOG_E_IO`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_file_create(path: *const c_char, options: *const Options) -> c_int {
     // SAFETY: null, or the caller's text.
     let path = match unsafe { path_of(path) } {
@@ -54,6 +55,7 @@ pub unsafe extern "C" fn ringlog_file_create(path: *const c_char, options: *cons
 /// (`ringlog_is_transient`); `RINGLOG_E_TYPES`, `RINGLOG_E_NOT_A_FILE`, `RINGLOG_E_NOT_A_RING`, `RINGLOG_E_DAMAGED`, `RINGLOG_E_TOO_SMALL`,
 /// `RINGLOG_E_ROLE_FILE`, `RINGLOG_E_OPEN`, `RINGLOG_E_IO`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_file_producer(
     producer: *mut ProducerHandle,
     path: *const c_char,
@@ -80,6 +82,7 @@ pub unsafe extern "C" fn ringlog_file_producer(
 ///
 /// Errors: as `ringlog_file_producer`, but for those of types.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_file_consumer(consumer: *mut ConsumerHandle, path: *const c_char) -> c_int {
     // SAFETY: null, or the caller's text.
     let path = unsafe { path_of(path) };

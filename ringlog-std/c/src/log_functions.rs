@@ -19,6 +19,7 @@ use std::ffi::{CString, c_char, c_int};
 /// Errors: `RINGLOG_E_MISSING`, also for a folder in which nothing is recorded yet; `RINGLOG_E_NOT_A_LOG`, `RINGLOG_E_LOG_DAMAGED`,
 /// `RINGLOG_E_IO`. `ringlog_last_error` has the words.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_open(log: *mut *mut Log, path: *const c_char) -> c_int {
     if log.is_null() {
         return RINGLOG_E_NULL;
@@ -61,6 +62,7 @@ pub unsafe extern "C" fn ringlog_log_close(log: *mut *mut Log) -> c_int {
 ///
 /// Errors: `RINGLOG_E_LOG_DAMAGED` (what was read before is good), `RINGLOG_E_OVERTAKEN`, `RINGLOG_E_IO`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_next(log: *mut Log, event: *mut LogEvent) -> c_int {
     // SAFETY: log contract; the caller's struct, or null.
     unsafe { give(log, event, Log::next) }
@@ -71,6 +73,7 @@ pub unsafe extern "C" fn ringlog_log_next(log: *mut Log, event: *mut LogEvent) -
 ///
 /// Errors: as `ringlog_log_next`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_seek(log: *mut Log, sequence: u64) -> c_int {
     // SAFETY: log contract.
     unsafe { done(log, |log| log.seek(sequence)) }
@@ -81,6 +84,7 @@ pub unsafe extern "C" fn ringlog_log_seek(log: *mut Log, sequence: u64) -> c_int
 ///
 /// Errors: as `ringlog_log_next`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_seek_time(log: *mut Log, since: u64) -> c_int {
     // SAFETY: log contract.
     unsafe { done(log, |log| log.seek_time(since)) }
@@ -90,6 +94,7 @@ pub unsafe extern "C" fn ringlog_log_seek_time(log: *mut Log, since: u64) -> c_i
 ///
 /// Errors: as `ringlog_log_next`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_end_sequence(log: *mut Log, sequence: *mut u64) -> c_int {
     // SAFETY: log contract; the caller's number, or null.
     unsafe { give(log, sequence, |log| log.end_sequence()) }
@@ -100,6 +105,7 @@ pub unsafe extern "C" fn ringlog_log_end_sequence(log: *mut Log, sequence: *mut 
 ///
 /// Errors: `RINGLOG_E_NOT_FITTING` if the payload does not fit the description.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_field(
     log: *mut Log,
     name: *const c_char,
@@ -133,6 +139,7 @@ pub unsafe extern "C" fn ringlog_log_fields(log: *mut Log) -> *const c_char {
 ///
 /// Faults of the log are no error: they are in `check`. Errors: as `ringlog_log_open`.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn ringlog_log_verify(path: *const c_char, check: *mut LogCheck) -> c_int {
     if check.is_null() {
         return RINGLOG_E_NULL;

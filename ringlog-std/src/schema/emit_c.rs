@@ -158,8 +158,8 @@ impl SchemaSet {
     /// a comment where the descriptions are from.
     ///
     /// Sizes and offsets are checked when the header is compiled. A field at an offset that its C type cannot have is an
-    /// array of bytes, and has a function that reads it and one that stores it, if it is a single value or a struct. The
-    /// header also has the numbers of the types, labels, scales, and the descriptions as a producer hands them over.
+    /// array of bytes, and has a function that reads it and one that stores it. The header also has the numbers of the types,
+    /// labels, scales, and the descriptions as a producer hands them over.
     ///
     /// ```
     /// use ringlog::schema::{HeaderLanguage, SchemaSet};
@@ -280,13 +280,8 @@ impl Emitter {
             let declared = if is_aligned(field, size) {
                 c_type.declare(&member)
             } else {
-                body.push_str("    // Not where its type may be: ");
-                if c_type.lengths.is_empty() {
-                    body.push_str("see the functions below.\n");
-                    access.push((member.clone(), c_type.name));
-                } else {
-                    body.push_str("copy it from here and to here.\n");
-                }
+                body.push_str("    // Not where its type may be: see the functions below.\n");
+                access.push((member.clone(), c_type));
                 format!("uint8_t {member}[{}]", field.format.kind.size())
             };
             for words in remarks(&field.format) {
@@ -307,18 +302,38 @@ impl Emitter {
             );
         }
         for (member, c_type) in access {
-            let get = self.free_name(&format!("{name}_get_{member}"));
-            let set = self.free_name(&format!("{name}_set_{member}"));
-            let copy = if self.language == HeaderLanguage::C { "memcpy" } else { "std::memcpy" };
-            self.line(&format!(
-                "static inline {c_type} {get}(const struct {name} *event) {{\n    {c_type} value;\n    {copy}(&value, \
-                 event->{member}, sizeof value);\n    return value;\n}}"
-            ));
-            self.line(&format!(
-                "static inline void {set}(struct {name} *event, {c_type} value) {{\n    {copy}(event->{member}, &value, \
-                 sizeof value);\n}}"
-            ));
+            self.access(name, &member, &c_type);
         }
+    }
+
+    /// Writes the functions for a member that is an array of bytes, as its type may not be there.
+    fn access(&mut self, owner: &str, member: &str, c_type: &CType) {
+        let get = self.free_name(&format!("{owner}_get_{member}"));
+        let set = self.free_name(&format!("{owner}_set_{member}"));
+        let copy = if self.language == HeaderLanguage::C { "memcpy" } else { "std::memcpy" };
+        let value = c_type.declare("value");
+        if c_type.lengths.is_empty() {
+            self.line(&format!(
+                "static inline {} {get}(const struct {owner} *event) {{\n    {value};\n    {copy}(&value, event->{member}, \
+                 sizeof value);\n    return value;\n}}",
+                c_type.name
+            ));
+            self.line(&format!(
+                "static inline void {set}(struct {owner} *event, {value}) {{\n    {copy}(event->{member}, &value, sizeof \
+                 value);\n}}"
+            ));
+            return;
+        }
+        self.line(&format!(
+            "static inline void {get}(const struct {owner} *event, {value}) {{\n    {copy}(value, event->{member}, sizeof \
+             event->{member});\n}}"
+        ));
+        // In C, an array of arrays is no array of constant ones.
+        let constant = if c_type.lengths.len() == 1 { "const " } else { "" };
+        self.line(&format!(
+            "static inline void {set}(struct {owner} *event, {constant}{value}) {{\n    {copy}(event->{member}, value, sizeof \
+             event->{member});\n}}"
+        ));
     }
 
     fn check(&mut self, condition: &str, words: &str) {

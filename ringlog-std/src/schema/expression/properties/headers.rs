@@ -88,11 +88,13 @@ fn names_labels_and_descriptions_of_all_sorts_compile() {
 ASSERT(RL_INT_LEG_2_NEW_SCALE == -2 && RL_LONG_X_A_RATHER_LONG_LABEL_199 == 199, \"\");
 ASSERT(RL_INT_LEG_X_LEAST < RL_INT_LEG_X_A_B && RL_INT_LEG_X_A_B_2 == 0, \"\");
 static inline double read(struct rl_int *event) { rl_int_set_unaligned(event, 1.5); return rl_int_get_unaligned(event); }
-static inline uint32_t inside(const struct rl_int *event) { return rl_int_get_odd(event).new_; }";
+static inline uint32_t inside(const struct rl_int *event) { return rl_int_get_odd(event).new_; }
+static inline int both(struct rl_int *event) { const uint16_t in[2] = {1, 2}; uint16_t out[2];
+rl_int_set_many(event, in); rl_int_get_many(event, out); return out[0] + out[1]; }";
     compile(
         &set,
         &format!(
-            "{after}\nint use(struct rl_int *event);\nint use(struct rl_int *event) {{ return (int)(read(event) + inside(event)); }}"
+            "{after}\nint use(struct rl_int *event);\nint use(struct rl_int *event) {{ return (int)(read(event) + inside(event)) + both(event); }}"
         ),
     );
 }
