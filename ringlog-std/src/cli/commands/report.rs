@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
         )));
     }
     if let Some(name) = &args.latency {
-        Wanted::of(name, "--latency", &descriptions)?;
+        Wanted::check_time(name, "--latency", &descriptions)?;
     }
     let clock = LogScan::open(&args.log).ok().map(|scan| scan.header().clock());
     let filter = args.filter.to_filter(clock, &descriptions)?;

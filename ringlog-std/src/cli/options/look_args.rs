@@ -15,7 +15,8 @@ pub(crate) struct ReportArgs {
     /// File to write; one that is there is replaced
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub(crate) out: PathBuf,
-    /// Chart the time of the event minus this field, a time of the log's clock, such as sent or order_add.sent
+    /// Chart the time of the event minus this field, such as sent or order_add.sent: a time of the log's clock, or an
+    /// integer with the unit s, ms, us or ns
     #[arg(long, value_name = "FIELD")]
     pub(crate) latency: Option<String>,
     /// Chart this number over time, such as price, order_add.price, payload_size or interarrival; repeat it for several

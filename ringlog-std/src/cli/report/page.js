@@ -58,11 +58,13 @@
   // ---- Steps between ticks ----
   const niceStep = (range, count) => {
     const raw = range / Math.max(1, count), power = 10 ** Math.floor(Math.log10(raw));
-    return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= raw * 0.999);
+    return [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw * 0.999);
   };
-  const linearTicks = (low, high, count) => {
-    const step = niceStep(high - low || 1, count), ticks = [];
-    for (let n = Math.ceil(low / step); n * step <= high + step * 1e-9 && ticks.length < 50; n++) ticks.push(n * step);
+  // Steps of bytes are round in their unit.
+  const unitOf = (range, isBytes) => (isBytes ? 1024 ** Math.max(0, Math.floor(Math.log(range) / Math.log(1024))) : 1);
+  const linearTicks = (low, high, count, isBytes) => {
+    const unit = unitOf(high - low || 1, isBytes), step = niceStep((high - low || 1) / unit, count) * unit, ticks = [];
+    for (let n = Math.ceil(low / step); n * step <= high + step * 1e-9 && ticks.length < 50; n++) ticks.push(n * step + 0);
     return ticks;
   };
   const S = 1e9, M = 60 * S, H = 3600 * S, D = 24 * H;
@@ -143,27 +145,25 @@
     for (let at = from; at < to; at++) all += values[at];
     return all;
   };
-  const lossesIn = (from, to) => data.gaps.filter(([bin]) => bin >= from && bin < to);
+  const lossesIn = (from, to) => data.gap_bins.filter(([bin]) => bin >= from && bin < to);
   const gapWords = (losses) => {
     const count = losses.reduce((all, it) => all + it[1], 0), lost = losses.reduce((all, it) => all + it[2], 0);
     return `lost ${grouped(lost)} in ${grouped(count)} ${count === 1 ? "gap" : "gaps"}`;
   };
   const drawGaps = (root, x, bottom, right) => {
     const marks = [];
-    for (const loss of data.gaps) {
+    for (const loss of data.gap_bins) {
       if (loss[0] + 1 < view.from || loss[0] > view.to) continue;
       const at = x(loss[0] + 0.5), last = marks[marks.length - 1];
       if (last && at - last.at < 16) last.losses.push(loss);
       else marks.push({ at, losses: [loss] });
     }
-    for (const { at, losses } of marks) {
+    for (const [number, { at, losses }] of marks.entries()) {
       line(root, "gapline", at, TOP - 4, at, bottom);
       root.append(make("path", { class: "gaphead", d: `M${at - 4},${TOP - 10}h8l-4,7z` }));
-      const count = losses.reduce((all, it) => all + it[1], 0);
-      if (marks.length < 40 && (count > 1 || marks.length < 12)) {
-        const isRight = at > right - 30;
-        label(root, at + (isRight ? -6 : 6), TOP - 4, short(count), isRight ? "end" : "start", "gaps");
-      }
+      const lost = losses.reduce((all, it) => all + it[2], 0), next = marks[number + 1];
+      const text = lost ? short(lost) : "?", isRight = at > right - 40, space = 12 + 7 * text.length;
+      if (!next || next.at - at > space) label(root, at + (isRight ? -6 : 6), TOP - 4, text, isRight ? "end" : "start", "gaps");
     }
   };
 
@@ -262,9 +262,9 @@
     charts.push(chart);
   };
 
-  const yAxis = (root, low, high, bottom, right, words, count = 4) => {
+  const yAxis = (root, low, high, bottom, right, words, isBytes = false) => {
     const y = (value) => bottom - ((value - low) / (high - low || 1)) * (bottom - TOP);
-    for (const tick of linearTicks(low, high, count)) {
+    for (const tick of linearTicks(low, high, 5, isBytes)) {
       line(root, "grid", LEFT, y(tick), right, y(tick));
       label(root, LEFT - 6, y(tick) + 4, words(tick), "end");
     }
@@ -286,7 +286,7 @@
         };
       });
       const high = cells.reduce((most, cell) => Math.max(most, cell.all), 0) * 1.05 || 1;
-      const y = yAxis(root, 0, high, bottom, right, words);
+      const y = yAxis(root, 0, high, bottom, right, words, key === "bytes");
       const tops = cells.map(() => 0);
       groups.forEach((group, at) => {
         let up = "", down = "";
@@ -325,7 +325,7 @@
       let low = full.reduce((least, cell) => Math.min(least, cell.low), Infinity), high = full.reduce((most, cell) => Math.max(most, cell.high), -Infinity);
       if (!full.length) { low = 0; high = 1; }
       const room = (high - low) * 0.05 || Math.abs(high) * 0.01 || 1;
-      const y = yAxis(root, low - room, high + room, bottom, right, tickWords);
+      const y = yAxis(root, low >= 0 ? Math.max(0, low - room) : low - room, high + room, bottom, right, tickWords);
       let mean = "", band = "", run = [];
       const flush = () => {
         if (!run.length) return;
@@ -389,7 +389,11 @@
     cellChart(figure, 210, (root, width, height) => {
       const right = width - RIGHT, bottom = height - BOTTOM, top = 34;
       const position = (value) => Math.log2(Math.max(0.5, value));
-      const low = position(bars[0][0]), high = Math.max(low + 1, position(bars[bars.length - 1][1] + 1));
+      let low = position(bars[0][0]), high = position(bars[bars.length - 1][1] + 1);
+      // A few bars are not as wide as the chart.
+      const room = Math.max(0, 3 - (high - low)) / 2;
+      low = Math.max(-1, low - room);
+      high += room;
       const x = (value) => LEFT + ((position(value) - low) / (high - low)) * (right - LEFT);
       const most = bars.reduce((most, bar) => Math.max(most, bar[2]), 1);
       const y = (n) => bottom - (Math.log10(Math.max(1, n) * 2) / Math.log10(Math.max(10, most) * 2.6)) * (bottom - top);
@@ -417,12 +421,11 @@
       });
       let edge = -40;
       for (const [name, value] of marks) {
-        const at = x(value);
+        const at = x(value), isRight = at > right - 40, from = isRight ? at - 36 : at;
         line(root, "mark", at, top - 14, at, bottom);
-        if (at - edge < 34) continue;
-        const isRight = at > right - 40;
+        if (from < edge) continue;
         label(root, at + (isRight ? -3 : 3), top - 6, name, isRight ? "end" : "start");
-        edge = at;
+        edge = from + 36;
       }
       line(root, "base", LEFT, bottom, right, bottom);
       return cells;

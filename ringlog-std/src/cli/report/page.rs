@@ -27,7 +27,7 @@ struct Data<'a> {
     axis: Option<AxisData>,
     groups: Vec<Group>,
     /// Bin, GAP records, lost events.
-    gaps: Vec<(usize, u64, u64)>,
+    gap_bins: Vec<(usize, u64, u64)>,
     series: Vec<SeriesData<'a>>,
     histograms: Vec<HistogramData>,
     segments: &'a [SegmentRow],
@@ -120,7 +120,7 @@ impl Page<'_> {
             event_types: types,
             axis,
             groups: groups.to_vec(),
-            gaps: losses
+            gap_bins: losses
                 .iter()
                 .enumerate()
                 .filter(|(_, loss)| loss.gaps > 0)

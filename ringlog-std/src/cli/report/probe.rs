@@ -61,6 +61,20 @@ impl Wanted {
         Ok(wanted)
     }
 
+    /// Checks that a field of this name is a time: an integer of the clock, or one with a unit.
+    pub(crate) fn check_time(name: &str, option: &str, descriptions: &Descriptions) -> Result<(), CliError> {
+        let wanted = Self::of(name, option, descriptions)?;
+        let all = descriptions.all();
+        let mut formats = all.types().filter_map(|schema| place(schema, name)).map(|(_, format)| format);
+        if wanted.what == What::Field && formats.all(|format| Time::of(0, format).is_some()) {
+            return Ok(());
+        }
+        Err(CliError::Usage(format!(
+            "{option} {name}: no time; give a field that is a timestamp, an integer of the log's clock, or an integer with the \
+             unit s, ms, us or ns in its description"
+        )))
+    }
+
     /// Whether it is the time since the event before, in units of the clock.
     pub(crate) fn is_interarrival(&self) -> bool {
         self.what == What::Interarrival
@@ -169,6 +183,39 @@ impl Load {
     }
 }
 
+/// Where a time is in the payloads of a type.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Time {
+    load: Load,
+    /// The stored integer times this is a time of the clock.
+    factor: i128,
+    divisor: i128,
+}
+
+impl Time {
+    fn of(offset: usize, format: &Format) -> Option<Self> {
+        let load = Load::of(offset, format)?;
+        format.kind().integer_range().or((*format.kind() == Kind::Timestamp).then_some((0, 0)))?;
+        let power = 10_i128.checked_pow(u32::from(format.scale().unsigned_abs()))?;
+        let unit = match (format.unit(), format.scale()) {
+            (None, 0) | (Some("ns"), _) => 1,
+            (Some("us" | "µs"), _) => 1000,
+            (Some("ms"), _) => 1_000_000,
+            (Some("s"), _) => 1_000_000_000,
+            _ => return None,
+        };
+        Some(match load.is_divided {
+            true => Self { load, factor: unit, divisor: power },
+            false => Self { load, factor: power.checked_mul(unit)?, divisor: 1 },
+        })
+    }
+
+    #[inline]
+    fn read(self, payload: &[u8]) -> Option<i128> {
+        Some(self.load.integer(payload)?.checked_mul(self.factor)? / self.divisor)
+    }
+}
+
 /// What is read of the events of one type in one segment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -177,7 +224,7 @@ pub(crate) struct Plan {
     has_tail: bool,
     /// For each wanted name that the type has.
     loads: Vec<(usize, Load)>,
-    latency: Option<Load>,
+    latency: Option<Time>,
 }
 
 /// A number that was found, or the reason why there is none.
@@ -196,7 +243,9 @@ impl Plan {
             size: schema.size(),
             has_tail: schema.tail() != Tail::None,
             loads: fields.filter_map(|(at, it)| Some((at, load(&it.name)?))).collect(),
-            latency: latency.and_then(load),
+            latency: latency
+                .and_then(|name| place(schema, name))
+                .and_then(|(offset, format)| Time::of(offset, format)),
         }
     }
 
@@ -216,8 +265,8 @@ impl Plan {
     /// Returns the time of the event minus that of the field; `None` if the type does not have the field.
     #[inline]
     pub(crate) fn latency(&self, event: &Event<'_>) -> Option<Option<i128>> {
-        let load = self.latency?;
-        let sent = if self.fits(event.payload) { load.integer(event.payload) } else { None };
+        let time = self.latency?;
+        let sent = if self.fits(event.payload) { time.read(event.payload) } else { None };
         Some(sent.map(|sent| i128::from(event.header.timestamp) - sent))
     }
 }
@@ -334,5 +383,29 @@ mod tests {
         assert_eq!(value("name", &payload), None);
         assert_eq!(value("prices", &payload), None);
         assert_eq!(value("price", &payload[..3]), None);
+    }
+
+    #[test]
+    fn times_are_in_units_of_the_clock() {
+        let time = |members: &str| {
+            let json =
+                format!(r#"{{"type":1,"name":"a","size":8,"fields":[{{"name":"t","offset":0,{members}}}]}}"#);
+            let schema = Schema::parse(json.as_bytes()).unwrap();
+            let (offset, format) = place(&schema, "t").unwrap();
+            Time::of(offset, format)?.read(&1_500_000_u64.to_le_bytes())
+        };
+        for (members, expected) in [
+            (r#""kind":"timestamp""#, Some(1_500_000)),
+            (r#""kind":"u64""#, Some(1_500_000)),
+            (r#""kind":"u64","unit":"us""#, Some(1_500_000_000)),
+            (r#""kind":"i64","scale":-6,"unit":"s""#, Some(1_500_000_000)),
+            (r#""kind":"i64","scale":3,"unit":"ns""#, Some(1_500_000_000)),
+            (r#""kind":"i64","scale":-6"#, None),
+            (r#""kind":"u64","unit":"USD""#, None),
+            (r#""kind":"f64""#, None),
+            (r#""kind":"u64","scale":100,"unit":"s""#, None),
+        ] {
+            assert_eq!(time(members), expected, "{members}");
+        }
     }
 }
