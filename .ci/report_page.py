@@ -12,6 +12,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 MOST_BYTES = 3_000_000
@@ -184,14 +185,20 @@ def probed(folder, path, width):
     return json.loads(html.unescape(found[1]))
 
 
-def browser(path, folder):
-    path, folder = Path(path), Path(folder)
+def browser(path, pictures):
+    with tempfile.TemporaryDirectory() as folder:
+        shown(Path(path), Path(folder), Path(pictures))
+
+
+def shown(path, folder, pictures):
     text = path.read_text()
     nonce = re.search(r'<script nonce="(\w+)">', text)[1]
-    copy = folder / "probed.html"
-    copy.write_text(text.replace("</body>", PROBE % nonce + "</body>"))
-    groups = len(json.loads(Page(text).data)["groups"])
-    for width in (1200, 390):
+    copy, data = folder / "probed.html", json.loads(Page(text).data)
+    groups = len(data["groups"])
+    # The clock of this log, and of a telephone; then other clocks.
+    for width, unit in [(1200, "unix"), (390, "unix"), (1200, "seconds"), (390, "units")]:
+        changed = text.replace('"unit":"unix"', f'"unit":"{unit}"', 1)
+        copy.write_text(changed.replace("</body>", PROBE % nonce + "</body>"))
         said = probed(folder, copy, width)
         assert said["width"] == width, f"the window is {said['width']} wide"
         assert said["scroll"] <= width and not said["outside"], f"{width}: {said['scroll']} wide, outside: {said['outside']}"
@@ -203,11 +210,11 @@ def browser(path, folder):
     for name, options, size in [
         ("light", [], (1200, 3200)), ("dark", ["--blink-settings=preferredColorScheme=0"], (1200, 3200)), ("narrow", [], (500, 5200)),
     ]:
-        shown = framed(folder, path, 390, size[1]) if name == "narrow" else path
-        picture = folder / f"{name}.png"
-        chromium(folder, shown, f"--screenshot={picture}", *options, width=size[0], height=size[1])
+        place = framed(folder, path, 390, size[1]) if name == "narrow" else path
+        picture = pictures / f"{name}.png"
+        chromium(folder, place, f"--screenshot={picture}", *options, width=size[0], height=size[1])
         assert picture.stat().st_size > 30_000, f"{name}: an empty picture"
-    printed = folder / "printed.pdf"
+    printed = pictures / "printed.pdf"
     chromium(folder, path, f"--print-to-pdf={printed}", "--no-pdf-header-footer")
     assert printed.stat().st_size > 20_000, "an empty print"
     # A script that a name in a log smuggles in does not run.
@@ -218,7 +225,7 @@ def browser(path, folder):
         assert "Content Security Policy" in str(error), error
     else:
         raise SystemExit("a script without the nonce ran")
-    print(f"{path}: drawn, zoomed and read at 1200 and 390 pixels; pictures in {folder}")
+    print(f"{path}: drawn, zoomed and read at 1200 and 390 pixels; pictures in {pictures}")
 
 
 if __name__ == "__main__":

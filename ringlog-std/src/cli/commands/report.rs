@@ -92,16 +92,23 @@ fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
 
 /// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.
 fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    if out.is_dir() {
-        return Err(CliError::Usage(format!("--out {}: this is a folder; name a file", out.display())));
+    // Where a link leads: the link stays.
+    let place = fs::canonicalize(out).unwrap_or_else(|_| out.into());
+    match place.metadata() {
+        Ok(found) if found.is_dir() => {
+            return Err(CliError::Usage(format!("--out {}: this is a folder; name a file", out.display())));
+        }
+        // A device or a pipe is written to, not replaced.
+        Ok(found) if !found.is_file() => return fs::write(&place, bytes).map_err(CliError::io("write", out)),
+        _ => {}
     }
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let name = out.file_name().unwrap_or_default();
-    let temporary = folder_of(out).join(temporary_name(&temporary_start(name), ".new"));
+    let name = place.file_name().unwrap_or_default();
+    let temporary = folder_of(&place).join(temporary_name(&temporary_start(name), ".new"));
     let made = File::create_new(&temporary).and_then(|mut file| file.write_all(bytes));
     let made = made.and_then(|()| match stop.is_set() {
         true => Err(io::ErrorKind::Interrupted.into()),
-        false => fs::rename(&temporary, out),
+        false => fs::rename(&temporary, &place),
     });
     made.map_err(|error| {
         let _ = fs::remove_file(&temporary);
@@ -187,8 +194,22 @@ mod tests {
         assert_eq!(fs::read(&out).unwrap(), b"after");
         assert!(write(&folder.path().join("none/page.html"), b"x").is_err());
         assert!(write(&log, b"x").is_err());
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe)
+        });
+        write(&pipe, b"through the pipe").unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), b"through the pipe");
+        assert!(!pipe.is_file());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&out, &link).unwrap();
+        write(&link, b"by the link").unwrap();
+        assert_eq!(fs::read(&out).unwrap(), b"by the link");
         let names: Vec<PathBuf> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(names.len(), 2, "{names:?}");
+        assert_eq!(names.len(), 4, "{names:?}");
     }
 }

@@ -100,7 +100,7 @@
   };
   const timeTicks = (from, to, count) => {
     const range = (to - from) * axis.width;
-    const step = isNanos ? ladder.find((n) => range / n <= count) || 5e5 * D : Math.max(1, niceStep(range, count));
+    const step = isNanos ? ladder.find((n) => range / n <= count) || 5e5 * D : Math.ceil(Math.max(1, niceStep(range, count)));
     const whole = BigInt(step), ticks = [];
     const origin = isNanos ? 0n : start;
     let moment = ((momentAt(from) - origin) / whole) * whole + origin;
