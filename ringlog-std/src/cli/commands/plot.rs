@@ -33,11 +33,15 @@ pub(crate) fn run(args: &PlotArgs) -> Result<Outcome, CliError> {
             Ok(false) => break Ok(()),
             Err(error) => break Err(error),
         }
+        let clock = source.clock();
         let Some(event) = source.found_event().filter(|event| !event.header.is_gap()) else { continue };
         let time = event.header.timestamp;
-        probes.each(&event, before.replace(time), |_, found| {
-            let bin = timeline.place(time, |from, to| rebin(&mut series.bins, from, to));
-            series.add(Some(bin), found);
+        // One event of 1970 would make all bins wide.
+        let has_time = time > 0 || clock != ClockKind::UnixNanos;
+        let since = if has_time { before.replace(time) } else { None };
+        probes.each(&event, since, |_, found| {
+            let bin = has_time.then(|| timeline.place(time, |from, to| rebin(&mut series.bins, from, to)));
+            series.add(bin, found);
         });
     };
     let clock = source.clock();

@@ -37,7 +37,8 @@ pub(crate) fn chart(bins: &[Samples], frame: &Frame<'_>) -> String {
     // The labels of some rows: the top, the bottom and those between, evenly.
     let at_row = |row: usize| all.max - (all.max - all.min) * row as f64 / (height - 1) as f64;
     let every = (height - 1).div_ceil(4).max(1);
-    let is_labelled = |row: usize| row == height - 1 || row % every == 0 && row + every / 2 < height - 1;
+    let is_labelled =
+        |row: usize| row == height - 1 || row.is_multiple_of(every) && row + every / 2 < height - 1;
     let labels: Vec<_> =
         (0..height).map(|row| if is_labelled(row) { words(at_row(row)) } else { String::new() }).collect();
     let margin = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
