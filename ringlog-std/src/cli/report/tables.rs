@@ -155,15 +155,14 @@ pub(super) fn charts(page: &Page<'_>, groups: &[Group]) -> String {
     }
     html += "<div class=pair>\n";
     for (at, (title, unit, histogram)) in page.histograms().into_iter().enumerate() {
-        let of_latency = page.gather.latency.as_ref().filter(|_| title == "Latency");
-        let mut words = String::from("both scales are logarithmic");
-        if let Some(latency) = of_latency {
-            words = format!("time of the event minus {}", latency.field);
+        let mut words = quantile_words(page, unit, histogram);
+        if let Some(latency) = page.gather.latency.as_ref().filter(|_| title == "Latency") {
+            words = format!("time of the event minus {}: {words}", latency.field);
             if latency.negative > 0 {
-                words += &format!(", {} with a later time in the field left out", grouped(latency.negative));
+                words += &format!("; {} with a later time in the field left out", grouped(latency.negative));
             }
             if latency.unfit > 0 {
-                words += &format!(", {} that do not fit left out", grouped(latency.unfit));
+                words += &format!("; {} that do not fit left out", grouped(latency.unfit));
             }
         }
         let table = histogram_table(page, title, unit, histogram);
@@ -245,6 +244,12 @@ fn series_table(page: &Page<'_>, name: &str, series: &Series) -> String {
     }
     row("all".into(), &series.all);
     table.finish()
+}
+
+fn quantile_words(page: &Page<'_>, unit: &str, histogram: &Histogram) -> String {
+    let words = |value: u64| if unit == "bytes" { size(value) } else { page.span(value as f64) };
+    let quantile = |(name, part)| Some(format!("{name} {}", words(histogram.quantile(part)?)));
+    QUANTILES.into_iter().filter_map(quantile).collect::<Vec<_>>().join(", ")
 }
 
 fn histogram_table(page: &Page<'_>, title: &str, unit: &str, histogram: &Histogram) -> String {
