@@ -13,6 +13,7 @@ pub(crate) mod options;
 mod output;
 pub(crate) mod read;
 pub(crate) mod record;
+mod report;
 pub(crate) mod terminal;
 mod values;
 
@@ -65,6 +66,8 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Tail(args) => commands::tail::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Info(args) => commands::info::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::Plot(args) => commands::plot::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Salvage(args) => commands::salvage::run(&args),
         Command::Schema(args) => commands::schema::run(&args),

@@ -186,3 +186,11 @@ impl Schema {
         fields.chain(tail)
     }
 }
+
+#[cfg(feature = "cli")]
+impl Schema {
+    /// Returns the offset in a payload, and the format, of the value with this path, such as `legs[0].id`.
+    pub(crate) fn place_of(&self, path: &str) -> Option<(usize, &Format)> {
+        locate(&self.fields, &steps(path)?).ok()
+    }
+}

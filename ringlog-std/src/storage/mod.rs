@@ -73,9 +73,9 @@ pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryRe
 pub use repair::salvage::{salvage_log, salvage_log_matching, salvage_log_with_jobs};
 pub use repair::salvage_report::{CopiedGap, SalvageError, SalvageReport, SalvagedFile, Skipped};
 pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
-#[cfg(feature = "cli")]
-pub(crate) use repair::verify::verify_log_with;
 pub use repair::verify::{verify_log, verify_log_with_jobs};
+#[cfg(feature = "cli")]
+pub(crate) use repair::verify::{verify_log_each, verify_log_with};
 #[cfg(feature = "schema")]
 pub use schemas::in_force::DecodeEvent;
 pub use schemas::in_force::SegmentSchemas;

@@ -3,8 +3,10 @@
 pub(crate) mod cat;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod plot;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod ring;
 pub(crate) mod salvage;
 pub(crate) mod schema;

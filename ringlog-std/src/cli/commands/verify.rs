@@ -148,14 +148,14 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, CliError> {
 }
 
 /// Returns the verdict; a loss that only the `writer` file records counts too.
-fn verdict_of(check: &LogCheck, stats: &RecordStats) -> Verdict {
+pub(crate) fn verdict_of(check: &LogCheck, stats: &RecordStats) -> Verdict {
     match check.verdict() {
         Verdict::Clean | Verdict::Damage if stats.unreported.is_some() => Verdict::Loss,
         verdict => verdict,
     }
 }
 
-fn outcome(verdict: Verdict, problem: Option<String>) -> Result<Outcome, CliError> {
+pub(crate) fn outcome(verdict: Verdict, problem: Option<String>) -> Result<Outcome, CliError> {
     match (verdict, problem) {
         (Verdict::Clean | Verdict::Open, _) => Ok(Outcome::Clean),
         (Verdict::Damage | Verdict::Loss, problem) => {
@@ -171,7 +171,7 @@ fn outcome(verdict: Verdict, problem: Option<String>) -> Result<Outcome, CliErro
 }
 
 /// Returns the first problem, the number of others, and what to do.
-fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
+pub(crate) fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
     let is_writer_damaged = check.writer_file.is_damaged();
     let of_writer = is_writer_damaged.then(|| damaged_words(log));
     let first = match (first_problem(check), &of_writer) {
@@ -220,7 +220,7 @@ fn advice(check: &LogCheck) -> String {
     )
 }
 
-fn fault_words(segment: &SegmentCheck, fault: &Fault) -> String {
+pub(crate) fn fault_words(segment: &SegmentCheck, fault: &Fault) -> String {
     match fault {
         // These errors name the file.
         Fault::Open(_) | Fault::Read(_) => fault.to_string(),

@@ -14,6 +14,7 @@ use crate::cli::import::table::options::TableOptions;
 use crate::cli::import::typed::TypedOptions;
 use crate::cli::options::filter_args::{FilterArgs, with_expression, with_grep};
 use crate::cli::options::log_args::{LogArgs, sync_policy};
+use crate::cli::options::look_args::{PlotArgs, ReportArgs};
 use crate::cli::options::message_args::MessageArgs;
 use crate::cli::options::print_args::PrintArgs;
 use crate::cli::options::schema_args::SchemaArgs;
@@ -121,6 +122,12 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Show what a log holds: counts, times and files
     Info(InspectArgs),
+    /// Write one page of HTML with charts of a log: rates, gaps, sizes, latencies, fields over time
+    #[command(after_help = TAIL_VALUES)]
+    Report(Box<ReportArgs>),
+    /// Draw a field over time in the terminal
+    #[command(after_help = TIMES)]
+    Plot(PlotArgs),
     /// Check every record of a log: exit 0 if clean, 3 if events are missing, 1 if unreadable
     #[command(after_help = VERIFY_EXIT_CODES)]
     Verify(VerifyArgs),

@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+#[cfg(feature = "cli")]
+use crate::event::ClockKind;
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
 use crate::parallel::{default_jobs, map_in_order};
 use crate::storage::error::{MissingEnd, OpenError, ReadError};
@@ -79,43 +81,90 @@ pub(crate) fn verify_log_with<S: Default + Send>(
     jobs: NonZero<usize>,
     add: impl Fn(&mut S, &Event<'_>) + Sync,
 ) -> Result<(LogCheck, Vec<S>), OpenError> {
-    let LogList { segments: files, foreign, writer } = LogList::of(path)?;
-    let first = files.first().and_then(|file| writer.missing_start(&file.path, file.named_sequence?));
-    let mut missing: Vec<_> = first.into_iter().collect();
-    let named: Vec<_> = files.iter().filter_map(|file| file.named_sequence).collect();
-    let known = if named.is_empty() { vec![Known::default()] } else { Known::of_all(&named, writer.end) };
-    let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
-    // The last one first: a segment with a successor gets no more records.
-    let look_at = |(file, known)| Segment::look_at(file, known, last_run);
-    let mut segments: Vec<_> = files.into_iter().zip(known).rev().map(look_at).collect();
-    segments.reverse();
-    if let [Segment { opened: Err(_), file: Listed { named_sequence: None, .. } }] = segments.as_slice() {
-        // It is a single file that is no log.
-        segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
-    }
-    let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
-    let ends = base_positions.into_iter().skip(1).chain([None]);
-    let checked = map_in_order(segments.into_iter().zip(ends).collect(), jobs, |(segment, end_position)| {
+    let mut log = OpenedLog::of(path)?;
+    let segments = std::mem::take(&mut log.segments);
+    let checked = map_in_order(segments, jobs, |(segment, end_position)| {
         let mut counts = S::default();
         (segment.check(end_position, &mut |event: &Event<'_>| add(&mut counts, event)), counts)
     });
-    let (mut checks, mut all_counts, mut expected) = (Vec::new(), Vec::new(), None);
-    for (mut check, counts) in checked {
-        if last_run == LastRun::AtWork && check.is_gone() {
-            // The writer's retention has deleted it meanwhile.
-            expected = None;
-            continue;
+    Ok(log.conclude(path, checked))
+}
+
+/// Verifies a log as [`verify_log`] does, one segment after the other, and passes every valid record to `f`, with the clock of its
+/// segment. Sequences are as those of [`verify_log_with`].
+#[cfg(feature = "cli")]
+pub(crate) fn verify_log_each(
+    path: &Path,
+    mut f: impl FnMut(ClockKind, &Event<'_>),
+) -> Result<LogCheck, OpenError> {
+    let mut log = OpenedLog::of(path)?;
+    let check = |(segment, end_position): (Segment, Option<u64>)| {
+        let opened = segment.opened.as_ref();
+        let clock = opened.map_or(ClockKind::Unspecified, |opened| opened.info.header.clock());
+        (segment.check(end_position, &mut |event: &Event<'_>| f(clock, event)), ())
+    };
+    let checked = std::mem::take(&mut log.segments).into_iter().map(check).collect();
+    Ok(log.conclude(path, checked).0)
+}
+
+/// A log whose files are open, and what is known of it before its records are read.
+struct OpenedLog {
+    /// Each with the position at which the next one begins.
+    segments: Vec<(Segment, Option<u64>)>,
+    missing: Vec<MissingRecords>,
+    writer: WriterFile,
+    foreign: Vec<PathBuf>,
+    last_run: LastRun,
+}
+
+impl OpenedLog {
+    fn of(path: &Path) -> Result<Self, OpenError> {
+        let LogList { segments: files, foreign, writer } = LogList::of(path)?;
+        let first = files.first().and_then(|file| writer.missing_start(&file.path, file.named_sequence?));
+        let missing = first.into_iter().collect();
+        let named: Vec<_> = files.iter().filter_map(|file| file.named_sequence).collect();
+        let known = if named.is_empty() { vec![Known::default()] } else { Known::of_all(&named, writer.end) };
+        let last_run = if path.is_dir() { LastRun::of_folder(path) } else { LastRun::Unknown };
+        // The last one first: a segment with a successor gets no more records.
+        let look_at = |(file, known)| Segment::look_at(file, known, last_run);
+        let mut segments: Vec<_> = files.into_iter().zip(known).rev().map(look_at).collect();
+        segments.reverse();
+        if let [Segment { opened: Err(_), file: Listed { named_sequence: None, .. } }] = segments.as_slice() {
+            // It is a single file that is no log.
+            segments.pop().map_or(Ok(()), |segment| segment.opened.map(|_| ()))?;
         }
-        missing.extend(find_missing(&mut check, expected));
-        expected = check.next_sequence();
-        checks.push(check);
-        all_counts.push(counts);
+        let base_positions: Vec<_> = segments.iter().map(Segment::base_position).collect();
+        let ends = base_positions.into_iter().skip(1).chain([None]);
+        Ok(Self { segments: segments.into_iter().zip(ends).collect(), missing, writer, foreign, last_run })
     }
-    let is_being_written = last_run == LastRun::AtWork;
-    let missing_end = find_missing_end(path, &writer, &checks);
-    let check =
-        LogCheck { segments: checks, missing, missing_end, writer_file: writer, foreign, is_being_written };
-    Ok((check, all_counts))
+
+    /// Compares the segments with each other and with the `writer` file.
+    fn conclude<S>(self, path: &Path, checked: Vec<(SegmentCheck, S)>) -> (LogCheck, Vec<S>) {
+        let Self { mut missing, writer, foreign, last_run, .. } = self;
+        let (mut checks, mut all_counts, mut expected) = (Vec::new(), Vec::new(), None);
+        for (mut check, counts) in checked {
+            if last_run == LastRun::AtWork && check.is_gone() {
+                // The writer's retention has deleted it meanwhile.
+                expected = None;
+                continue;
+            }
+            missing.extend(find_missing(&mut check, expected));
+            expected = check.next_sequence();
+            checks.push(check);
+            all_counts.push(counts);
+        }
+        let is_being_written = last_run == LastRun::AtWork;
+        let missing_end = find_missing_end(path, &writer, &checks);
+        let check = LogCheck {
+            segments: checks,
+            missing,
+            missing_end,
+            writer_file: writer,
+            foreign,
+            is_being_written,
+        };
+        (check, all_counts)
+    }
 }
 
 /// A file of the log, opened if that was possible.

@@ -12,6 +12,7 @@ mod loss;
 mod output;
 mod recover_image;
 mod replay;
+mod report;
 mod ring;
 pub(crate) mod serve;
 mod serve_messages;
