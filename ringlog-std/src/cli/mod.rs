@@ -14,6 +14,8 @@ mod output;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod terminal;
+#[cfg(feature = "top")]
+mod top;
 mod values;
 
 use std::borrow::Cow;
@@ -69,6 +71,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Salvage(args) => commands::salvage::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Ring(args) => commands::ring::run(&args),
+        Command::Top(args) => commands::top::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
     }
 }
