@@ -5,6 +5,8 @@
 """
 
 import contextlib
+import functools
+import itertools
 import os
 import re
 import shlex
@@ -17,17 +19,22 @@ import unicodedata
 from pathlib import Path
 
 PROGRAM = Path(sys.argv[1]).resolve()
-SOCKET = f"ringlog-top-{os.getpid()}"
+SERVERS = itertools.count()
 PATIENCE = 20.0
 TYPES = ["1 order_add", "2 order_modify", "3 order_cancel", "4 trade", "5 quote"]
 
 
-def tmux(*words):
-    return subprocess.run(["tmux", "-L", SOCKET, "-f", "/dev/null", *words], check=True, capture_output=True, text=True).stdout
+def tmux(server, *words):
+    name = f"ringlog-top-{os.getpid()}-{server}"
+    return subprocess.run(["tmux", "-L", name, "-f", "/dev/null", *words], check=True, capture_output=True, text=True).stdout
 
 
 def columns(line):
     return sum(0 if unicodedata.combining(it) else 2 if unicodedata.east_asian_width(it) in "WF" else 1 for it in line)
+
+
+class Missing(Exception):
+    """A line is not on the screen yet."""
 
 
 class Pane:
@@ -35,26 +42,27 @@ class Pane:
 
     def __init__(self, width, height, environment=()):
         self.width, self.height = width, height
+        # A server for each: one that ends still has its name for a moment.
+        self.tmux = functools.partial(tmux, next(SERVERS))
         words = [word for pair in environment for word in ("-e", pair)]
         # The size of a window without a client stays as it is.
-        tmux("new-session", "-d", "-x", str(width), "-y", str(height), *words, "env PS1='$ ' sh")
-        tmux("set-option", "-g", "window-size", "manual")
-        tmux("resize-window", "-x", str(width), "-y", str(height))
-        self.keys("echo before", "Enter")
-        self.wait(lambda lines: "before" in lines)
+        self.tmux("new-session", "-d", "-x", str(width), "-y", str(height), *words, "env PS1='$ ' sh")
+        self.tmux("set-option", "-g", "window-size", "manual")
+        self.tmux("resize-window", "-x", str(width), "-y", str(height))
+        self.wait(lambda lines: lines[0] == "$", "a prompt")
 
     def keys(self, *keys):
-        tmux("send-keys", *keys)
+        self.tmux("send-keys", *keys)
 
     def type(self, text):
-        tmux("send-keys", "-l", text)
+        self.tmux("send-keys", "-l", text)
 
     def top(self, *words):
         """Starts `top`; the pane has its exit code when it has ended."""
         self.keys(f"clear; echo before; {shlex.join([str(PROGRAM), 'top', *map(str, words)])}; echo exit $?", "Enter")
 
     def lines(self, *options):
-        lines = tmux("capture-pane", "-p", *options).split("\n")[: self.height]
+        lines = self.tmux("capture-pane", "-p", *options).split("\n")[: self.height]
         if not options:
             wide = [line for line in lines if columns(line) > self.width]
             assert not wide, f"wider than {self.width} columns: {wide}"
@@ -65,7 +73,7 @@ class Pane:
         end = time.monotonic() + PATIENCE
         while True:
             lines = self.lines()
-            with contextlib.suppress(StopIteration):
+            with contextlib.suppress(Missing):
                 if is_there(lines):
                     return lines
             assert time.monotonic() < end, f"{what or is_there}: not on the screen:\n" + "\n".join(lines)
@@ -80,12 +88,12 @@ class Pane:
         assert any(line == "before" for line in lines), lines
         text = "".join(lines)
         assert all(it in text for it in parts), (parts, lines)
-        assert tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip() == "0 1", "the terminal is not restored"
+        assert self.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip() == "0 1", "the terminal is not restored"
         self.keys("stty -a | tr ' ' '\\n' | grep -x -e icanon -e echo", "Enter")
         self.wait(lambda lines: "icanon" in lines and "echo" in lines, "line editing and echo")
 
     def close(self):
-        tmux("kill-server")
+        self.tmux("kill-server")
 
 
 @contextlib.contextmanager
@@ -108,9 +116,16 @@ def serving(*words):
         service.wait()
 
 
+def place_of(lines, beginning):
+    for at, line in enumerate(lines):
+        if line.startswith(beginning):
+            return at
+    raise Missing(beginning)
+
+
 def row(lines, name):
     """The numbers of a row of the table: now, 10 s, 1 min, 5 min; None for what is not known yet."""
-    line = next(line for line in lines if line.startswith(name))
+    line = lines[place_of(lines, name)]
     words = line[len(name) :].replace(",", "").replace("~", "").split("  ")
     scale = {"k": 1e3, "M": 1e6, "G": 1e9}
     numbers = []
@@ -128,8 +143,7 @@ def shows_rates(lines):
 
 
 def events(lines):
-    start = next(at for at, line in enumerate(lines) if line.startswith("last events"))
-    return [line for line in lines[start + 1 : -2] if line]
+    return [line for line in lines[place_of(lines, "last events") + 1 : -1] if line and not line.startswith("q quit")]
 
 
 def sizes(folder):
@@ -202,7 +216,7 @@ def helps(shown):
 def resizes(shown):
     before = shown.width, shown.height
     for shown.width, shown.height in [(60, 18), (120, 40), before]:
-        tmux("resize-window", "-x", str(shown.width), "-y", str(shown.height))
+        shown.tmux("resize-window", "-x", str(shown.width), "-y", str(shown.height))
         shown.wait(lambda lines: lines[shown.height - 1].startswith("q quit") and "ringlog top" in lines[0], "another size")
 
 
@@ -222,7 +236,7 @@ def endings(folder):
             segment = max(log.glob("*.evtl"))
             segment.write_bytes(b"no segment" * 100)
             shown.wait_for("problem", segment.name[:8])
-            os.kill(top_process(), signal.SIGTERM)
+            os.kill(top_process(shown), signal.SIGTERM)
             shown.ended(0)
     with pane(80, 24) as shown:
         shown.top(folder / "missing")
@@ -233,8 +247,8 @@ def endings(folder):
     print("a killed writer, a damaged segment, SIGTERM, NO_COLOR; no log, no terminal")
 
 
-def top_process():
-    shell = tmux("display-message", "-p", "#{pane_pid}").strip()
+def top_process(shown):
+    shell = shown.tmux("display-message", "-p", "#{pane_pid}").strip()
     return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
 
@@ -273,7 +287,7 @@ def full_speed(folder):
         with pane(80, 24) as shown:
             shown.top(log)
             shown.wait(lambda it: (row(it, "all records")[0] or 0) > 100_000, "a rate")
-            process = top_process()
+            process = top_process(shown)
             before, started = processor_seconds(process), time.monotonic()
             time.sleep(4)
             share = (processor_seconds(process) - before) / (time.monotonic() - started)

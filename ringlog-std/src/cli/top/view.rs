@@ -453,7 +453,7 @@ mod tests {
             state.add(look);
         }
         let lines = drawn(&state, 80, 24);
-        has(&lines, &["ring", "54.9 % of 64.0 KiB", "▃▅█"]);
+        has(&lines, &["ring", "54.9 % of 64.0 KiB", "▃▆█"]);
         has(&lines, &["unread    300 events; lost 0"]);
         has(&lines, &["producer  open; role taken by process"]);
         has(&lines, &["consumer", "never claimed"]);

@@ -5,6 +5,9 @@
 //! left out, so that the sum of all types is still that of the log.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -38,6 +41,8 @@ const LEAST_RECORDS: u64 = 1000;
 pub(super) struct LogSource {
     path: PathBuf,
     style: PrintStyle,
+    /// [`MOST_UNREAD_BYTES`], or fewer in a test.
+    most_unread: u64,
     filter: Filter,
     /// The type whose events are shown; `None` for all.
     only: Option<u8>,
@@ -66,6 +71,7 @@ impl LogSource {
         Ok(Self {
             path: path.into(),
             style,
+            most_unread: MOST_UNREAD_BYTES,
             filter,
             only: None,
             follower: LogFollower::open(path)?,
@@ -223,23 +229,27 @@ impl LogSource {
             look.is_new_start = true;
             return self.begin(log, newest.header.base_sequence);
         }
-        if log.published.saturating_sub(self.position) > MOST_UNREAD_BYTES {
-            self.leave_out_up_to(newest)?;
-        }
         let mut batch = Batch { types: [(0, 0); 256], records: 0 };
-        let read = self.read_until(Some(Instant::now() + time), u64::MAX, Some(&mut batch));
+        // As far as the headers counted, so that the types of a look are those of its records. At rest their count may be late.
+        let is_counted = log.published > self.published && !newest.header.has(file_flags::STREAM);
+        let end = if is_counted { log.end_sequence } else { u64::MAX };
+        let read = self.read_until(Some(Instant::now() + time), end, Some(&mut batch));
         self.count(&batch);
-        if let Err(error) = &read
-            && newest.header.base_sequence > self.follower.next_sequence()
-        {
-            // What is damaged is in an older file: the newest one can still be read.
-            let before = self.follower.next_sequence();
-            self.leave_out_up_to(newest)?;
-            let left_out = counted(self.follower.next_sequence() - before, "record");
-            self.passed = Some(format!("{error} ({left_out} left out here)"));
+        let Err(error) = read else {
+            if log.published.saturating_sub(self.position) > self.most_unread {
+                self.leave_out_up_to(newest)?;
+            }
             return Ok(());
+        };
+        let next = self.follower.next_sequence();
+        if newest.header.base_sequence <= next {
+            return Err(error);
         }
-        read
+        // What is damaged is in an older file: the newest one can still be read.
+        self.leave_out_up_to(newest)?;
+        let left_out = counted(newest.header.base_sequence - next, "record");
+        self.passed = Some(format!("{error} ({left_out} left out here)"));
+        Ok(())
     }
 
     /// Reads the last events, without counting any.
@@ -358,159 +368,5 @@ fn process(pid: u32) -> String {
     match program_of(pid) {
         Some(program) => format!("process {pid} ({program})"),
         None => format!("process {pid}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{EventHeader, Gap, GapReason};
-    use crate::storage::{LogWriter, LogWriterOptions, Retention};
-
-    const TIME: Duration = Duration::from_secs(5);
-
-    fn options() -> LogWriterOptions {
-        LogWriter::options().segment_bytes(4096)
-    }
-
-    fn write(writer: &mut LogWriter, event_type: u8, count: u64, payload: usize) {
-        for _ in 0..count {
-            let header = EventHeader::new(1, event_type, u16::try_from(payload).unwrap());
-            writer.write_event(&header, &vec![b'x'; payload]).unwrap();
-        }
-    }
-
-    fn open(path: &Path) -> LogSource {
-        LogSource::open(path, Filter::new(), PrintStyle::default()).unwrap()
-    }
-
-    fn log_of(look: &Look) -> &LogLook {
-        look.log.as_ref().unwrap()
-    }
-
-    #[test]
-    fn what_was_there_is_shown_and_what_comes_is_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut source = open(folder.path());
-        assert_eq!(log_of(&source.look(TIME)).segments, 0, "a folder without a file is no error");
-        let mut writer = options().open(folder.path()).unwrap();
-        write(&mut writer, 7, 3, 8);
-        let first = source.look(TIME);
-        assert!(first.is_new_start && first.problems.is_empty(), "{first:?}");
-        assert_eq!((first.events.len(), log_of(&first).end_sequence), (3, 3));
-        assert!(log_of(&first).read.types.is_empty() && first.events[2].text.contains("xxxxxxxx"));
-        write(&mut writer, 7, 4, 8);
-        write(&mut writer, 9, 1, 32);
-        let gap = Gap::new(GapReason::RingFull, 12);
-        writer.write_event(&Gap::header(1), &gap.to_payload()).unwrap();
-        let second = source.look(TIME);
-        let log = log_of(&second);
-        assert_eq!(log.read.types[&7], Tally { events: 4.0, bytes: 4.0 * 24.0 });
-        assert_eq!((log.read.types[&9].events, log.read.gaps, log.read.lost), (1.0, 1, 12));
-        assert_eq!((log.published, log.durable, log.read.unread_bytes), (7 * 24 + 48 + 32, 0, 0));
-        assert!(log.writer.contains("is writing") && log.disk.unwrap().free > 0, "{}", log.writer);
-        assert_eq!((second.events.len(), second.events.last().unwrap().is_gap), (6, true));
-        writer.close().unwrap();
-        let closed = source.look(TIME);
-        assert_eq!(
-            (log_of(&closed).writer.as_str(), log_of(&closed).durable),
-            ("closed at record 9", log.published)
-        );
-    }
-
-    #[test]
-    fn a_filter_and_a_type_choose_events_and_gaps_are_always_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = options().open(folder.path()).unwrap();
-        write(&mut writer, 1, 5, 8);
-        write(&mut writer, 2, 5, 8);
-        let mut source = open(folder.path());
-        source.choose(Filter::new(), Some(2));
-        assert_eq!(source.look(TIME).events.len(), 5);
-        source.choose(Filter::new().event_type(1), None);
-        let look = source.look(TIME);
-        assert!(look.is_new_start && look.events.len() == 5);
-        write(&mut writer, 1, 2, 8);
-        write(&mut writer, 2, 2, 8);
-        let look = source.look(TIME);
-        assert_eq!(log_of(&look).read.types.keys().collect::<Vec<_>>(), [&1]);
-        assert_eq!(log_of(&look).end_sequence, 14);
-    }
-
-    #[test]
-    fn a_reader_that_cannot_keep_up_counts_what_it_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = LogWriter::options().segment_bytes(32 << 20).open(folder.path()).unwrap();
-        write(&mut writer, 1, 1, 60_000);
-        let mut source = open(folder.path());
-        source.look(TIME);
-        let counts = (80 << 20) / 60_000;
-        for _ in 0..counts {
-            write(&mut writer, 1, 1, 60_000);
-            write(&mut writer, 2, 1, 0);
-        }
-        let look = source.look(TIME);
-        let (log, counts) = (log_of(&look), counts as f64);
-        assert!(log.read.left_out > 1000 && log.read.unread_bytes == 0, "{:?}", log.read);
-        let sum: f64 = log.read.types.values().map(|tally| tally.events).sum();
-        assert!((sum - 2.0 * counts).abs() < 1e-6, "{sum} of {counts} twice");
-        assert!((log.read.types[&2].events - counts).abs() < 1.0);
-    }
-
-    #[test]
-    fn records_that_retention_took_are_counted_as_such() {
-        let folder = tempfile::tempdir().unwrap();
-        let retention = Retention { max_segments: Some(2), ..Retention::default() };
-        let mut writer = options().retention(retention).open(folder.path()).unwrap();
-        write(&mut writer, 1, 1, 1000);
-        let mut source = open(folder.path());
-        source.look(TIME);
-        write(&mut writer, 1, 100, 1000);
-        let look = source.look(TIME);
-        let log = log_of(&look);
-        assert!(look.problems.is_empty() && log.read.overtaken > 50, "{look:?}");
-        assert!((log.read.types[&1].events - 100.0).abs() < 1e-6, "{:?}", log.read);
-    }
-
-    #[test]
-    fn damage_is_shown_and_the_newest_file_is_read_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = options().open(folder.path()).unwrap();
-        write(&mut writer, 1, 1, 1000);
-        let mut source = open(folder.path());
-        source.look(TIME);
-        write(&mut writer, 1, 20, 1000);
-        let second = LogFiles::open(folder.path()).unwrap().segments[1].path.clone();
-        let mut bytes = std::fs::read(&second).unwrap();
-        bytes[200] ^= 1;
-        std::fs::write(&second, bytes).unwrap();
-        let look = source.look(TIME);
-        assert!(
-            look.problems.iter().any(|it| it.contains("checksum") && it.contains("left out")),
-            "{look:?}"
-        );
-        write(&mut writer, 1, 1, 1000);
-        let look = source.look(TIME);
-        assert!(look.problems.len() == 1 && look.events.len() > 1, "{look:?}");
-        std::fs::write(&second, b"no header").unwrap();
-        write(&mut writer, 1, 1, 1000);
-        let look = source.look(TIME);
-        assert!(look.problems.len() == 2 && look.events.len() == 1, "the others are still read: {look:?}");
-        std::fs::remove_dir_all(folder.path()).unwrap();
-        let look = source.look(TIME);
-        assert!(look.log.is_none() && look.problems.len() == 1, "{look:?}");
-    }
-
-    #[test]
-    fn cursors_show_what_they_have_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = options().open(folder.path()).unwrap();
-        let mut cursor = Cursor::open(folder.path(), "audit").unwrap();
-        write(&mut writer, 1, 5, 8);
-        cursor.advance(2).unwrap();
-        cursor.commit().unwrap();
-        let look = open(folder.path()).look(TIME);
-        let expected = CursorLook { name: "audit".into(), unread: 3, problem: None };
-        assert_eq!(log_of(&look).cursors, [expected]);
     }
 }
