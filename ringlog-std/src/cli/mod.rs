@@ -15,6 +15,8 @@ pub(crate) mod read;
 pub(crate) mod record;
 mod report;
 pub(crate) mod terminal;
+#[cfg(feature = "top")]
+mod top;
 mod values;
 
 use std::borrow::Cow;
@@ -72,6 +74,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Salvage(args) => commands::salvage::run(&args),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Ring(args) => commands::ring::run(&args),
+        Command::Top(args) => commands::top::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
     }
 }

@@ -442,6 +442,14 @@ fn not_this_magic(magic: [u8; 8]) -> Option<&'static str> {
     })
 }
 
+/// Returns whether a file begins as a ring does, of this machine or another one.
+#[cfg(feature = "top")]
+pub(crate) fn begins_like_a_ring(path: &Path) -> bool {
+    let mut magic = [0; 8];
+    let is_read = open_to_read(path).is_ok_and(|file| file.read_exact_at(&mut magic, 0).is_ok());
+    is_read && !not_this_magic(magic).is_some_and(|words| words.starts_with("no ring"))
+}
+
 /// Checks the record at a position, as the consumer's end and the log do. `record` begins with it.
 fn check(record: &[u8], position: u64, head: u64, max_payload: u64) -> Result<EventHeader, RecordProblem> {
     let left = head.wrapping_sub(position);

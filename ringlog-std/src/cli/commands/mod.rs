@@ -13,4 +13,5 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod stress;
 pub(crate) mod tail;
+pub(crate) mod top;
 pub(crate) mod verify;

@@ -19,6 +19,7 @@ use crate::cli::options::message_args::MessageArgs;
 use crate::cli::options::print_args::PrintArgs;
 use crate::cli::options::schema_args::SchemaArgs;
 use crate::cli::options::thread_args::ThreadArgs;
+use crate::cli::options::top_args::TopArgs;
 use crate::cli::values::{self, Bytes, Rate, ReplayTo, Speed};
 use crate::storage::{Filter, SyncPolicy};
 
@@ -86,6 +87,7 @@ macro_rules! feed_help {
 const SIZES: &str = size_help!();
 const TIMES: &str = concat!("Values:", time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
+const TOP_VALUES: &str = concat!("Values:", duration_help!(), time_help!());
 const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
 const VALUES: &str = concat!(size_help!(), duration_help!(), "\n\n", exit_codes!());
 const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n", exit_codes!());
@@ -140,6 +142,9 @@ pub(crate) enum Command {
     /// Show the state of a shared ring: positions, fill, owners, damage; changes nothing
     #[command(after_help = RING_EXIT_CODES)]
     Ring(RingArgs),
+    /// Watch a log or a shared ring on the terminal: rates by type, disk, durability, cursors, last events
+    #[command(after_help = TOP_VALUES)]
+    Top(Box<TopArgs>),
     /// Find rings in a raw memory dump of any machine and print their unread events
     #[command(after_help = EXIT_CODES)]
     RecoverImage(RecoverImageArgs),

@@ -148,15 +148,25 @@ pub(super) fn with_expression(
     descriptions: &Descriptions,
     instead: Option<&str>,
 ) -> Result<Filter, CliError> {
+    let (filter, doubts) = choosing(filter, expression, descriptions, instead)?;
+    doubts.iter().for_each(|doubt| eprint(&format!("ringlog: --where: {doubt}")));
+    Ok(filter)
+}
+
+/// Adds an expression to a filter, and returns what is doubtful about it.
+pub(crate) fn choosing(
+    filter: Filter,
+    expression: &str,
+    descriptions: &Descriptions,
+    instead: Option<&str>,
+) -> Result<(Filter, Vec<String>), CliError> {
     let usage = |error: ExpressionError| CliError::Usage(format!("--where: {error}"));
     let expression = Expression::parse(expression).map_err(usage)?;
     let all = descriptions.all();
     let bound = expression.bind(&all);
     bound.map_err(|error| descriptions.unknown_name("--where", &error.to_string(), instead))?;
-    for doubt in expression.doubts(&all) {
-        eprint(&format!("ringlog: --where: {doubt}"));
-    }
-    Ok(filter.expression(&expression).describing(descriptions.others().clone()).expecting(&all))
+    let doubts = expression.doubts(&all).into_iter().map(|doubt| doubt.to_string()).collect();
+    Ok((filter.expression(&expression).describing(descriptions.others().clone()).expecting(&all), doubts))
 }
 
 /// Reports events that `--where` could not choose, because their segment does not describe them.

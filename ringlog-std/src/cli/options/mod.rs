@@ -13,3 +13,4 @@ pub(crate) mod message_args;
 pub(crate) mod print_args;
 pub(crate) mod schema_args;
 pub(crate) mod thread_args;
+pub(crate) mod top_args;

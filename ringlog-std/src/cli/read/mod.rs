@@ -7,6 +7,7 @@ pub(crate) mod last;
 pub(crate) mod lines;
 pub(crate) mod merged;
 pub(crate) mod replay_pace;
+pub(crate) mod ring_report;
 pub(crate) mod source;
 pub(crate) mod stats;
 pub(crate) mod survey;

@@ -67,9 +67,14 @@ impl LogWatermarks {
             Err(OpenError::NoSegments { .. }) => return Ok(Self::default()),
             other => other.map_err(Box::new)?.segments,
         };
+        Self::of_segments(&segments)
+    }
+
+    /// Computes the same from headers that were read.
+    pub(crate) fn of_segments(segments: &[SegmentInfo]) -> Result<Self, ReadError> {
         let Some(last) = segments.last() else { return Ok(Self::default()) };
         let published = position_in(last, end_offset(&last.header, last.file_bytes))?;
-        let durable = first_not_durable(&segments);
+        let durable = first_not_durable(segments);
         let durable = match segments.get(durable) {
             None => published,
             Some(segment) => position_in(segment, durable_offset(segment))?,

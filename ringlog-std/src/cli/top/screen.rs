@@ -1,0 +1,102 @@
+//! The terminal: draws at each look and each key, and gives the terminal back as it was.
+#![forbid(unsafe_code)]
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event};
+
+use crate::cli::error::CliError;
+use crate::cli::terminal::signals::Stop;
+use crate::cli::top::keys::{Action, press};
+use crate::cli::top::state::State;
+use crate::cli::top::view::draw;
+use crate::cli::top::watcher::{Choice, Watcher};
+use crate::storage::Filter;
+
+/// Longest time until a look or a signal is noticed; a key is noticed at once.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Returns whether there is a terminal to draw on, with keys.
+pub(crate) fn has_terminal() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    io::stdout().is_terminal() && io::stdin().is_terminal() && !is_dumb
+}
+
+/// Gives the terminal back when it is dropped. After a panic, the hook that `ratatui::try_init` sets has done that.
+struct Restored;
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// Makes a filter of an expression; the words are for the user.
+pub(crate) type ToFilter<'a> = dyn FnMut(&str) -> Result<(Filter, Option<String>), String> + 'a;
+
+/// Draws until the user quits, or the program is asked to end.
+pub(crate) fn run(
+    mut state: State,
+    watcher: &Watcher,
+    mut filter: Filter,
+    to_filter: &mut ToFilter<'_>,
+    stop: &Stop,
+) -> Result<(), CliError> {
+    let restored = Restored;
+    let mut terminal = ratatui::try_init().map_err(CliError::Output)?;
+    let mut is_changed = true;
+    while !stop.is_set() {
+        while let Some(look) = watcher.next()? {
+            state.add(look);
+            is_changed = true;
+        }
+        if std::mem::take(&mut is_changed) {
+            terminal.draw(|frame| draw(frame, &state)).map_err(CliError::Output)?;
+        }
+        let Some(event) = next_event().map_err(CliError::Output)? else { continue };
+        is_changed = true;
+        let Event::Key(key) = event else { continue };
+        match press(&mut state, key) {
+            Action::None => continue,
+            Action::Quit => break,
+            Action::Choose => {}
+            Action::Filter(expression) => match change(&expression, to_filter, &mut terminal)? {
+                Ok((chosen, message)) => {
+                    filter = chosen;
+                    (state.filter, state.message) = (expression, message);
+                }
+                Err(message) => {
+                    // It can be corrected.
+                    (state.input, state.message) = (None, Some(message));
+                    continue;
+                }
+            },
+        }
+        state.begin_anew();
+        watcher.choose(Choice { filter: filter.clone(), only: state.only });
+    }
+    drop(restored);
+    Ok(())
+}
+
+/// Makes the filter. What is said on the way about the log's descriptions goes to standard error, over the screen: it is drawn anew.
+fn change(
+    expression: &str,
+    to_filter: &mut ToFilter<'_>,
+    terminal: &mut DefaultTerminal,
+) -> Result<Result<(Filter, Option<String>), String>, CliError> {
+    let changed = to_filter(expression);
+    terminal.clear().map_err(CliError::Output)?;
+    Ok(changed)
+}
+
+/// Waits a little for a key or another size.
+fn next_event() -> io::Result<Option<Event>> {
+    let is_there = match event::poll(PAUSE) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
+        other => other?,
+    };
+    if is_there { event::read().map(Some) } else { Ok(None) }
+}
