@@ -93,7 +93,7 @@ const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n"
 ///
 /// Without a command, it records as `ringlog serve` does.
 #[derive(Parser, Debug)]
-#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = FEEDS)]
+#[command(name = "ringlog", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct RinglogArgs {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -250,7 +250,7 @@ pub(crate) struct CatArgs {
 pub(crate) struct TailArgs {
     /// A log: a folder or one file
     pub(crate) log: PathBuf,
-    /// Wait for new events and print them, until Ctrl-C
+    /// Wait for new events and print them, until Ctrl-C; also for a log that is not there yet
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Print this many of the last events first [default: 10]
@@ -259,6 +259,9 @@ pub(crate) struct TailArgs {
     /// Print what this cursor has not seen yet and advance it; a new cursor starts at the oldest event
     #[arg(long, value_name = "NAME")]
     pub(crate) cursor: Option<String>,
+    /// Stop after printing this many records
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) limit: Option<u64>,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
     /// The same as --format json
@@ -280,6 +283,9 @@ pub(crate) struct ReplayArgs {
     /// Wait no longer than this for any event; shortens silences and steps of the clock
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) max_wait: Option<Duration>,
+    /// Stop after this many records
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) limit: Option<u64>,
     /// Write to a new log in this folder, or to a shared ring, instead of printing
     #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target,
         conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
