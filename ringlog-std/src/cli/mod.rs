@@ -77,6 +77,9 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Schema(args) => commands::schema::run(&args),
         Command::Ring(args) => commands::ring::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
+        Command::Cursors(args) => commands::cursors::run(&args),
+        Command::Completions(args) => commands::install::completions(&args),
+        Command::Man(args) => commands::install::man(&args),
     }
 }
 

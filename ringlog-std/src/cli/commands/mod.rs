@@ -1,8 +1,10 @@
 //! The commands of the programs, one file each.
 
 pub(crate) mod cat;
+pub(crate) mod cursors;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod install;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod ring;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::cli::descriptions::Descriptions;
 use crate::cli::error::CliError;
@@ -82,6 +83,10 @@ macro_rules! feed_help {
             length16be, length16le, length32be, length32le"
     };
 }
+const COMPLETIONS: &str = "Where they go:
+  bash  ringlog completions bash >~/.local/share/bash-completion/completions/ringlog
+  zsh   ringlog completions zsh >FOLDER/_ringlog, with FOLDER in $fpath before compinit
+  fish  ringlog completions fish >~/.config/fish/completions/ringlog.fish";
 const SIZES: &str = size_help!();
 const TIMES: &str = concat!("Values:", time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
@@ -136,6 +141,13 @@ pub(crate) enum Command {
     /// Find rings in a raw memory dump of any machine and print their unread events
     #[command(after_help = EXIT_CODES)]
     RecoverImage(RecoverImageArgs),
+    /// List the cursors of a log, with how far each is; delete them or set them
+    Cursors(CursorsArgs),
+    /// Print what completes command lines in a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Write manual pages: one of the program and one of each command
+    Man(ManArgs),
 }
 
 /// Arguments of `ringlog serve`.
@@ -387,6 +399,36 @@ pub(crate) struct RecoverImageArgs {
     /// Print a report as JSON instead of the events
     #[arg(long, conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
     pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog cursors`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CursorsArgs {
+    /// Folder of a log
+    pub(crate) log: PathBuf,
+    /// Delete this cursor, also a damaged one: its next reader starts at the oldest event
+    #[arg(long, value_name = "NAME")]
+    pub(crate) delete: Vec<String>,
+    /// Set this cursor to a sequence, which its reader gets next; made if it is missing
+    #[arg(long, value_name = "NAME=SEQUENCE", value_parser = values::cursor_position)]
+    pub(crate) set: Vec<(String, u64)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog completions`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// Arguments of `ringlog man`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ManArgs {
+    /// Folder of the pages, such as ~/.local/share/man/man1; created if it is missing
+    pub(crate) folder: PathBuf,
 }
 
 /// Writes events through a ring into a log at full speed, says what bounded it, then reads the log back and compares.

@@ -10,7 +10,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["serve", "import"]),
     ("Look", &["cat", "tail", "replay", "info"]),
     ("Check and repair", &["verify", "salvage", "ring", "recover-image"]),
-    ("Describe", &["schema"]),
+    ("Keep", &["schema", "cursors"]),
+    ("Install", &["completions", "man"]),
 ];
 
 const BEGIN: &str = "\
