@@ -78,6 +78,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Ring(args) => commands::ring::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
         Command::Cursors(args) => commands::cursors::run(&args),
+        Command::Prune(args) => commands::prune::run(&args),
         Command::Completions(args) => commands::install::completions(&args),
         Command::Man(args) => commands::install::man(&args),
     }

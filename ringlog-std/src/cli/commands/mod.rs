@@ -5,6 +5,7 @@ pub(crate) mod cursors;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod install;
+pub(crate) mod prune;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod ring;

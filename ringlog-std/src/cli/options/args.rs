@@ -88,6 +88,7 @@ const COMPLETIONS: &str = "Where they go:
   zsh   ringlog completions zsh >FOLDER/_ringlog, with FOLDER in $fpath before compinit
   fish  ringlog completions fish >~/.config/fish/completions/ringlog.fish";
 const SIZES: &str = size_help!();
+const PRUNE_VALUES: &str = concat!(size_help!(), duration_help!());
 const TIMES: &str = concat!("Values:", time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
 const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
@@ -143,6 +144,9 @@ pub(crate) enum Command {
     RecoverImage(RecoverImageArgs),
     /// List the cursors of a log, with how far each is; delete them or set them
     Cursors(CursorsArgs),
+    /// Delete the oldest files of a log that nobody records; serve has the same limits for one at work
+    #[command(after_help = PRUNE_VALUES)]
+    Prune(PruneArgs),
     /// Print what completes command lines in a shell
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -412,6 +416,29 @@ pub(crate) struct CursorsArgs {
     /// Set this cursor to a sequence, which its reader gets next; made if it is missing
     #[arg(long, value_name = "NAME=SEQUENCE", value_parser = values::cursor_position)]
     pub(crate) set: Vec<(String, u64)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog prune`.
+#[derive(Args, Clone, Debug)]
+#[group(id = "limit", required = true, multiple = true, args = ["keep_bytes", "keep_for", "keep_files"])]
+pub(crate) struct PruneArgs {
+    /// Folder of a log
+    pub(crate) log: PathBuf,
+    /// Delete the oldest files while the log takes more than this
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) keep_bytes: Option<u64>,
+    /// Delete files whose newest event was written longer ago than this
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) keep_for: Option<Duration>,
+    /// Delete the oldest files while there are more than this
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) keep_files: Option<u64>,
+    /// Keep files that a cursor still needs until the log takes this much [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) cursor_bytes: Option<u64>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

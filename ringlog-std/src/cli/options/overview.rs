@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["serve", "import"]),
     ("Look", &["cat", "tail", "replay", "info"]),
     ("Check and repair", &["verify", "salvage", "ring", "recover-image"]),
-    ("Keep", &["schema", "cursors"]),
+    ("Keep", &["schema", "cursors", "prune"]),
     ("Install", &["completions", "man"]),
 ];
 

@@ -109,6 +109,8 @@ fn places(folder: &Path) -> Vec<Row> {
         run("a file of no kind without a command", "DIR/zeros"),
         run("a folder without a log or a command", "DIR"),
         run("pages into a file", "man DIR/lines"),
+        run("a log to prune that is none", "prune DIR/missing --keep-files 1"),
+        run("a log to prune by no limit", "prune DIR/whole"),
     ]
 }
 
