@@ -22,10 +22,12 @@ mod values;
 use std::borrow::Cow;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use error::{CliError, Outcome};
 use log::LevelFilter;
 use options::args::{Command, RinglogArgs, StressArgs};
+use options::given_file::explained;
+use options::overview::with_overview;
 
 use terminal::messages::Output;
 use terminal::print::eprint;
@@ -34,7 +36,7 @@ use terminal::words::printable_lines;
 /// Runs the program `ringlog`.
 #[must_use]
 pub fn ringlog() -> ExitCode {
-    match started(RinglogArgs::try_parse()).and_then(run) {
+    match started().and_then(|()| ringlog_args()).and_then(run) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.report("ringlog"),
     }
@@ -44,15 +46,20 @@ pub fn ringlog() -> ExitCode {
 #[must_use]
 pub fn stress() -> ExitCode {
     Output::Plain.start(LevelFilter::Info);
-    match started(StressArgs::try_parse()).and_then(commands::stress::run) {
+    match started().and_then(|()| Ok(StressArgs::try_parse()?)).and_then(commands::stress::run) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.report("stress"),
     }
 }
 
-fn started<A>(args: Result<A, clap::Error>) -> Result<A, CliError> {
-    terminal::signals::survive_file_size_limit().map_err(CliError::Signals)?;
-    args.map_err(CliError::from)
+fn started() -> Result<(), CliError> {
+    terminal::signals::survive_file_size_limit().map_err(CliError::Signals)
+}
+
+fn ringlog_args() -> Result<RinglogArgs, CliError> {
+    let mut command = with_overview(RinglogArgs::command());
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(explained)?;
+    RinglogArgs::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command).into())
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
@@ -76,6 +83,10 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Ring(args) => commands::ring::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::RecoverImage(args) => commands::recover_image::run(&args),
+        Command::Cursors(args) => commands::cursors::run(&args),
+        Command::Prune(args) => commands::prune::run(&args),
+        Command::Completions(args) => commands::install::completions(&args),
+        Command::Man(args) => commands::install::man(&args),
     }
 }
 

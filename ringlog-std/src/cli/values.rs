@@ -129,6 +129,13 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number such as 10".into())
 }
 
+/// Parses a cursor and where it has to be, such as `audit=1000`.
+pub(crate) fn cursor_position(text: &str) -> Result<(String, u64), String> {
+    let parsed =
+        text.rsplit_once('=').and_then(|(name, sequence)| Some((name.to_owned(), sequence.parse().ok()?)));
+    parsed.ok_or_else(|| "expected a cursor and a sequence such as audit=1000".into())
+}
+
 /// Parses a list of processors such as `2` or `0-3,6`.
 pub(crate) fn cpus(text: &str) -> Result<CpuSet, String> {
     let mut cpus = CpuSet::new();

@@ -1,9 +1,12 @@
 //! The commands of the programs, one file each.
 
 pub(crate) mod cat;
+pub(crate) mod cursors;
 pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod install;
 pub(crate) mod plot;
+pub(crate) mod prune;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod report;

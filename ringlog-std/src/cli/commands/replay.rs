@@ -32,10 +32,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
     check_clock(source.clock(), args.speed)?;
     let mut target = replay_target::open(args.to.as_ref(), style, source.clock(), &stop)?;
     let mut waits = Waits::new(args, source.clock());
-    let replayed = replay(&mut source, &mut waits, &mut *target, &stop).and_then(|was_whole| {
+    let left = args.limit.unwrap_or(u64::MAX);
+    let replayed = replay(&mut source, &mut waits, &mut *target, &stop, left).and_then(|was_whole| {
         let FilterArgs { to_seq, until, grep, .. } = &args.filter;
         // A search leaves out GAP records.
-        let is_copy = args.to.is_some() && to_seq.is_none() && until.is_none() && grep.is_none();
+        let has_end = to_seq.is_some() || until.is_some() || args.limit.is_some();
+        let is_copy = args.to.is_some() && !has_end && grep.is_none();
         if was_whole && is_copy { put_unreported(&args.logs, &mut *target) } else { Ok(was_whole) }
     });
     // The target keeps what was replayed before an error.
@@ -126,14 +128,17 @@ impl Waits {
     }
 }
 
-/// Replays the logs; returns whether it reached their end.
+/// Replays at most `left` records of the logs; returns whether it came so far, or to their end.
 fn replay(
     source: &mut MergedSource,
     waits: &mut Waits,
     target: &mut dyn ReplayTarget,
     stop: &Stop,
+    mut left: u64,
 ) -> Result<bool, CliError> {
-    while let Some(log) = source.advance()? {
+    while left > 0
+        && let Some(log) = source.advance()?
+    {
         let Some(event) = source.event(log) else { continue };
         let wait = waits.next(&event);
         if wait > Duration::ZERO {
@@ -145,6 +150,7 @@ fn replay(
         if !sleep(wait, target, stop)? || !target.put(&event)? {
             return Ok(false);
         }
+        left -= 1;
     }
     Ok(true)
 }

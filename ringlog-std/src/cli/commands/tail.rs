@@ -1,6 +1,7 @@
 //! `ringlog tail`: prints the last events of a log, and new ones.
 
 use std::io::{BufWriter, ErrorKind, StdoutLock};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::error::{CliError, Outcome};
@@ -27,9 +28,12 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 /// Prints until the end of the log, or with `--follow` until it is asked to stop.
 pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    if args.follow && !wait_for(&args.log, &stop) {
+        return Ok(Outcome::Clean);
+    }
     let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
     let style = args.print.style(args.json, &args.filter, &descriptions)?;
-    if args.cursor.is_some() && !args.log.is_dir() && (!args.follow || args.log.exists()) {
+    if args.cursor.is_some() && !args.log.is_dir() {
         return Err(CliError::Usage(format!(
             "{}: not a folder; give the folder of the log with --cursor",
             args.log.display()
@@ -55,6 +59,7 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
         cursor,
         settled: Instant::now(),
         missed: lost,
+        left: args.limit.unwrap_or(u64::MAX),
     };
     let printed = tail.print_all(&stop);
     // The user sees what was read before an error.
@@ -63,6 +68,21 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
     report_undescribed(tail.filter.undescribed());
     printed?;
     Ok(if tail.missed > 0 { Outcome::Loss } else { Outcome::Clean })
+}
+
+/// Waits until there is something of this name; returns `false` if the program is asked to stop meanwhile.
+fn wait_for(log: &Path, stop: &Stop) -> bool {
+    let is_missing = || log.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if is_missing() {
+        eprint(&format!("ringlog: waiting for {}, which is not there yet", log.display()));
+    }
+    while is_missing() {
+        if stop.is_set() || is_output_gone() {
+            return false;
+        }
+        std::thread::sleep(LONGEST_SLEEP);
+    }
+    true
 }
 
 /// Returns what the timestamps of the log count; `None` if it has no record yet. `range_of` reports any error.
@@ -75,9 +95,6 @@ fn range_of(args: &TailArgs, filter: &Filter) -> Result<Option<(u64, u64)>, CliE
     let index = match LogIndex::open(&args.log) {
         // The first segment may still come.
         Err(OpenError::NoSegments { .. }) if args.follow => return Ok(Some((0, 0))),
-        Err(OpenError::Io { path, source, .. }) if args.follow && source.kind() == ErrorKind::NotFound => {
-            return Err(OpenError::NoLog { path }.into());
-        }
         Err(OpenError::NoSegments { .. }) => return LogSource::open_or_empty(&args.log).map(|_| None),
         other => other?,
     };
@@ -114,6 +131,8 @@ struct Tail {
     settled: Instant,
     /// Records that retention deleted before they were read, or that the log lost afterwards.
     missed: u64,
+    /// Records that may still be printed.
+    left: u64,
 }
 
 impl Tail {
@@ -143,20 +162,21 @@ impl Tail {
         }
     }
 
-    /// Prints the record that was found if it passes the filter; `false` if no later one can.
+    /// Prints the record that was found if it passes the filter; `false` if no later one does.
     fn print(&mut self) -> Result<bool, CliError> {
         let clock = self.follower.clock();
         let Some(event) = self.follower.found_event() else { return Ok(true) };
-        if event.sequence >= self.end || self.filter.is_past(&event) {
+        if self.left == 0 || event.sequence >= self.end || self.filter.is_past(&event) {
             return Ok(false);
         }
         if self.filter.selects_next(&event) {
             self.printer.print(&event, clock).map_err(CliError::Output)?;
+            self.left -= 1;
         }
         if let Some(cursor) = &mut self.cursor {
             cursor.advance(event.sequence + 1)?;
         }
-        Ok(true)
+        Ok(self.left > 0)
     }
 
     /// Settles if it is time; returns whether the reader of the output is gone.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::cli::descriptions::Descriptions;
 use crate::cli::error::CliError;
@@ -84,7 +85,12 @@ macro_rules! feed_help {
             length16be, length16le, length32be, length32le"
     };
 }
+const COMPLETIONS: &str = "Where they go:
+  bash  ringlog completions bash >~/.local/share/bash-completion/completions/ringlog
+  zsh   ringlog completions zsh >FOLDER/_ringlog, with FOLDER in $fpath before compinit
+  fish  ringlog completions fish >~/.config/fish/completions/ringlog.fish";
 const SIZES: &str = size_help!();
+const PRUNE_VALUES: &str = concat!(size_help!(), duration_help!());
 const TIMES: &str = concat!("Values:", time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
 const TOP_VALUES: &str = concat!("Values:", duration_help!(), time_help!());
@@ -96,7 +102,7 @@ const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n"
 ///
 /// Without a command, it records as `ringlog serve` does.
 #[derive(Parser, Debug)]
-#[command(name = "ringlog", version, args_conflicts_with_subcommands = true, after_help = FEEDS)]
+#[command(name = "ringlog", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct RinglogArgs {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -148,6 +154,16 @@ pub(crate) enum Command {
     /// Find rings in a raw memory dump of any machine and print their unread events
     #[command(after_help = EXIT_CODES)]
     RecoverImage(RecoverImageArgs),
+    /// List the cursors of a log, with how far each is; delete them or set them
+    Cursors(CursorsArgs),
+    /// Delete the oldest files of a log that nobody records; serve has the same limits for one at work
+    #[command(after_help = PRUNE_VALUES)]
+    Prune(PruneArgs),
+    /// Print what completes command lines in a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Write manual pages: one of the program and one of each command
+    Man(ManArgs),
 }
 
 /// Arguments of `ringlog serve`.
@@ -262,7 +278,7 @@ pub(crate) struct CatArgs {
 pub(crate) struct TailArgs {
     /// A log: a folder or one file
     pub(crate) log: PathBuf,
-    /// Wait for new events and print them, until Ctrl-C
+    /// Wait for new events and print them, until Ctrl-C; also for a log that is not there yet
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Print this many of the last events first [default: 10]
@@ -271,6 +287,9 @@ pub(crate) struct TailArgs {
     /// Print what this cursor has not seen yet and advance it; a new cursor starts at the oldest event
     #[arg(long, value_name = "NAME")]
     pub(crate) cursor: Option<String>,
+    /// Stop after printing this many records
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) limit: Option<u64>,
     #[command(flatten)]
     pub(crate) print: PrintArgs,
     /// The same as --format json
@@ -292,6 +311,9 @@ pub(crate) struct ReplayArgs {
     /// Wait no longer than this for any event; shortens silences and steps of the clock
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) max_wait: Option<Duration>,
+    /// Stop after this many records
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) limit: Option<u64>,
     /// Write to a new log in this folder, or to a shared ring, instead of printing
     #[arg(long, value_name = "FOLDER|ring:FILE", value_parser = values::replay_target,
         conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
@@ -393,6 +415,59 @@ pub(crate) struct RecoverImageArgs {
     /// Print a report as JSON instead of the events
     #[arg(long, conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
     pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog cursors`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CursorsArgs {
+    /// Folder of a log
+    pub(crate) log: PathBuf,
+    /// Delete this cursor, also a damaged one: its next reader starts at the oldest event
+    #[arg(long, value_name = "NAME")]
+    pub(crate) delete: Vec<String>,
+    /// Set this cursor to a sequence, which its reader gets next; made if it is missing
+    #[arg(long, value_name = "NAME=SEQUENCE", value_parser = values::cursor_position)]
+    pub(crate) set: Vec<(String, u64)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog prune`.
+#[derive(Args, Clone, Debug)]
+#[group(id = "limit", required = true, multiple = true, args = ["keep_bytes", "keep_for", "keep_files"])]
+pub(crate) struct PruneArgs {
+    /// Folder of a log
+    pub(crate) log: PathBuf,
+    /// Delete the oldest files while the log takes more than this
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) keep_bytes: Option<u64>,
+    /// Delete files whose newest event was written longer ago than this
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) keep_for: Option<Duration>,
+    /// Delete the oldest files while there are more than this
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) keep_files: Option<u64>,
+    /// Keep files that a cursor still needs until the log takes this much [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) cursor_bytes: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog completions`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// Arguments of `ringlog man`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ManArgs {
+    /// Folder of the pages, such as ~/.local/share/man/man1; created if it is missing
+    pub(crate) folder: PathBuf,
 }
 
 /// Writes events through a ring into a log at full speed, says what bounded it, then reads the log back and compares.

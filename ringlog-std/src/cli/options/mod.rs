@@ -2,14 +2,17 @@
 //!
 //! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log,
 //! `thread_args` those for where threads run, `filter_args` those for which events, `print_args` those for how they are
-//! printed, `look_args` those of charts. Every command calls this folder; it opens no log and records nothing.
+//! printed, `look_args` those of charts. `overview` is the help without a command, `given_file` answers a file where a command is expected. Every command
+//! calls this folder; it records nothing.
 
 pub(crate) mod args;
 pub(crate) mod config;
 pub(crate) mod filter_args;
+pub(crate) mod given_file;
 pub(crate) mod log_args;
 pub(crate) mod look_args;
 pub(crate) mod message_args;
+pub(crate) mod overview;
 pub(crate) mod print_args;
 pub(crate) mod schema_args;
 pub(crate) mod thread_args;

@@ -134,24 +134,51 @@ impl Cursor {
     /// [`CursorError::OtherLog`] where the log was deleted and another one begun; [`CursorError::Io`].
     pub fn open(folder: impl AsRef<Path>, name: &str) -> Result<Self, CursorError> {
         let folder = folder.as_ref();
-        check_name(name)?;
-        let cursors = folder.join(CURSOR_FOLDER);
-        // If the folder is a link, its content is not this log's.
-        if fs::symlink_metadata(&cursors).is_ok_and(|metadata| !metadata.is_dir()) {
-            return Err(failed(&cursors, "open the folder")(io::ErrorKind::NotADirectory.into()));
-        }
-        let path = cursors.join(name);
+        let path = path_of(folder, name)?;
         for _ in 0..OPENINGS {
-            let Some(file) = open_existing(&path, true)? else {
-                create(folder, &path)?;
-                continue;
-            };
-            lock(&path, &file)?;
-            if is_at(&path, &file).map_err(failed(&path, "look up the file"))? {
-                return Self::of(folder, path, file);
+            match open_locked(&path)? {
+                Opening::Locked(file) => return Self::of(folder, path, file),
+                Opening::Missing => create(folder, &path)?,
+                Opening::Replaced => {}
             }
         }
-        Err(failed(&path, "find the file twice under its name")(io::ErrorKind::NotFound.into()))
+        Err(never_the_same(&path))
+    }
+
+    /// Deletes the cursor `name` of the log in `folder`; returns whether there was one. Also one that is damaged or of another log.
+    ///
+    /// ```
+    /// use ringlog::storage::Cursor;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// drop(Cursor::open(folder, "billing")?);
+    /// assert!(Cursor::delete(folder, "billing")?);
+    /// assert!(!Cursor::delete(folder, "billing")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Name`]; [`CursorError::InUse`] while a reader has it; [`CursorError::Damaged`] if what has its name is no
+    /// file; [`CursorError::Io`].
+    pub fn delete(folder: impl AsRef<Path>, name: &str) -> Result<bool, CursorError> {
+        let folder = folder.as_ref();
+        let path = path_of(folder, name)?;
+        for _ in 0..OPENINGS {
+            match open_locked(&path)? {
+                // Another one that opened the file meanwhile finds that it has lost its name.
+                Opening::Locked(_file) => {
+                    fs::remove_file(&path).map_err(failed(&path, "delete the file"))?;
+                    let cursors = folder.join(CURSOR_FOLDER);
+                    Linux.sync_folder(&cursors).map_err(failed(&cursors, "sync the folder"))?;
+                    return Ok(true);
+                }
+                Opening::Missing => return Ok(false),
+                Opening::Replaced => {}
+            }
+        }
+        Err(never_the_same(&path))
     }
 
     fn of(folder: &Path, path: PathBuf, file: File) -> Result<Self, CursorError> {
@@ -335,6 +362,37 @@ impl Cursor {
         (self.stored, self.at) = (slot, at);
         Ok(())
     }
+}
+
+/// What was found under a cursor's name.
+enum Opening {
+    /// The file, which has its name and this process's lock.
+    Locked(File),
+    Missing,
+    /// It lost its name before it was locked.
+    Replaced,
+}
+
+fn open_locked(path: &Path) -> Result<Opening, CursorError> {
+    let Some(file) = open_existing(path, true)? else { return Ok(Opening::Missing) };
+    lock(path, &file)?;
+    let has_name = is_at(path, &file).map_err(failed(path, "look up the file"))?;
+    Ok(if has_name { Opening::Locked(file) } else { Opening::Replaced })
+}
+
+fn never_the_same(path: &Path) -> CursorError {
+    failed(path, "find the file twice under its name")(io::ErrorKind::NotFound.into())
+}
+
+/// Returns the path of a cursor.
+fn path_of(folder: &Path, name: &str) -> Result<PathBuf, CursorError> {
+    check_name(name)?;
+    let cursors = folder.join(CURSOR_FOLDER);
+    // If the folder is a link, its content is not this log's.
+    if fs::symlink_metadata(&cursors).is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(failed(&cursors, "open the folder")(io::ErrorKind::NotADirectory.into()));
+    }
+    Ok(cursors.join(name))
 }
 
 /// Refuses path separators and hidden names, so that a name is one file in the cursors' folder.

@@ -3,9 +3,14 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use ringlog::event::EventHeader;
+use ringlog::storage::LogWriter;
+
 use crate::skips::note_skip;
 
-use super::support::{RINGLOG, STRESS, records_of, ringlog, stderr_of, stdout_of, word};
+use super::support::{
+    RINGLOG, STRESS, assert_code, json_of, records_of, ringlog, stderr_of, stdout_of, word,
+};
 
 /// Runs a program whose files may take at most this many KiB.
 fn limited(kib: u32, program: &str, words: &[&str]) -> Output {
@@ -97,4 +102,32 @@ fn a_file_system_that_keeps_what_is_written_in_the_cache_says_that_uncached_has_
         stderr_of(&output)
     );
     assert!(!records_of(&log).is_empty());
+}
+
+#[test]
+fn the_oldest_files_of_a_closed_log_are_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut writer = LogWriter::options().segment_bytes(4096).open(&log).unwrap();
+    for number in 0..400 {
+        writer.write_event(&EventHeader::new(number, 1, 64), &[7; 64]).unwrap();
+    }
+    let report = ringlog(&["prune", word(&log), "--keep-files", "3"]);
+    assert!(
+        report.status.code() == Some(1) && stderr_of(&report).contains("is recording into"),
+        "{}",
+        stderr_of(&report)
+    );
+    writer.close().unwrap();
+    let report = json_of(&ringlog(&["prune", word(&log), "--keep-files", "3", "--json"]));
+    assert_eq!((report["kept_files"].as_u64(), report["deleted_files"].as_u64()), (Some(3), Some(6)));
+    let begin = report["begins_at"].as_u64().unwrap();
+    let info = json_of(&ringlog(&["info", word(&log), "--json"]));
+    assert_eq!(info["events"], 400 - begin);
+    assert_code(&ringlog(&["verify", word(&log)]), 0);
+    assert_code(&ringlog(&["prune", word(&log)]), 2);
+    // It continues where it ended.
+    let mut writer = LogWriter::open(&log).unwrap();
+    writer.write_event(&EventHeader::new(400, 1, 0), b"").unwrap();
+    assert_eq!(writer.close().unwrap().next_sequence, 401);
 }

@@ -238,3 +238,18 @@ fn payloads_names_and_messages_command_no_terminal() {
     assert_code(&ringlog(&["cat", word(&log), "--csv-safe"]), 2);
     assert_code(&ringlog(&["cat", word(&log), "--json", "--csv-safe"]), 2);
 }
+
+#[test]
+fn completions_and_manual_pages_have_the_commands() {
+    for (shell, start) in [("bash", "_ringlog"), ("zsh", "#compdef ringlog"), ("fish", "# Print an optspec")]
+    {
+        let script = ringlog(&["completions", shell]);
+        let script = std::str::from_utf8(stdout_of(&script)).unwrap();
+        assert!(script.starts_with(start) && script.contains("recover-image"), "{script:.200}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    stdout_of(&ringlog(&["man", word(&pages)]));
+    let page = std::fs::read_to_string(pages.join("ringlog-serve.1")).unwrap();
+    assert!(page.contains("keep\\-bytes"), "{page:.300}");
+}

@@ -56,6 +56,8 @@ fn events_come_at_their_pace_or_faster() {
     assert_eq!(found, times);
     assert!(elapsed < Duration::from_millis(550), "{elapsed:?}");
     assert_eq!(replay(&[log]).0, times, "the default is the original pace");
+    assert_eq!(replay(&[log, "--limit", "1"]).0, times[..1]);
+    assert_eq!(replay(&[log, "--limit", "0"]).0, [0; 0]);
 }
 
 #[test]

@@ -101,6 +101,8 @@ fn the_last_events_are_printed() {
     assert_eq!(last(&[]), (990..1000).collect::<Vec<_>>());
     assert_eq!(last(&["-n", "3"]), [997, 998, 999]);
     assert_eq!(last(&["-n", "0"]), [0; 0]);
+    assert_eq!(last(&["-n", "5", "--limit", "2"]), [995, 996]);
+    assert_eq!(last(&["--limit", "0"]), [0; 0]);
     assert_eq!(last(&["-n", "5000"]), (0..1000).collect::<Vec<_>>());
     assert_eq!(last(&["-n", "2", "--type", "1"]), [994, 997]);
     assert_eq!(last(&["-n", "3", "--type", "1", "--type", "2"]), [995, 997, 998]);
@@ -115,12 +117,21 @@ fn the_last_events_are_printed() {
 }
 
 #[test]
-fn what_is_no_log_is_an_error_and_an_empty_folder_is_waited_on() {
+fn what_is_no_log_is_an_error_and_one_to_come_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    for words in [&[][..], &["-f"]] {
-        assert_code(&tail(&log, words), 1);
-    }
+    assert_code(&tail(&log, &[]), 1);
+    let following = Following::start(&log, &["-n", "1000", "--limit", "3"]);
+    let stopped = Following::start(&folder.path().join("never"), &[]);
+    std::thread::sleep(Duration::from_millis(50));
+    write(&log, 0..30);
+    following.expect(0..3);
+    let (code, said) = following.end();
+    assert!(code == Some(0) && said.contains("waiting for"), "{said}");
+    stopped.signal("-TERM");
+    assert_eq!(stopped.end().0, Some(0));
+    fs::remove_dir_all(&log).unwrap();
+
     fs::create_dir(&log).unwrap();
     assert_code(&tail(&log, &[]), 1);
     let following = Following::start(&log, &["-n", "1000"]);
@@ -378,4 +389,40 @@ fn recorders_that_are_killed_and_started_again_are_followed_without_a_hole() {
     let log = LogReader::open(&log).unwrap();
     read_to(log.next_sequence());
     assert!(log.segments().len() >= 4);
+}
+
+#[test]
+fn cursors_are_listed_set_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    write(&log, 0..30);
+    for name in ["audit", "other", "gone"] {
+        assert_code(&tail(&log, &["--cursor", name]), 0);
+    }
+    fs::write(log.join("cursors/broken"), [7; 8192]).unwrap();
+    let cursors = |words: &[&str]| json_of(&ringlog(&[&["cursors", word(&log), "--json"], words].concat()));
+    let line = |report: &serde_json::Value, at: usize| {
+        let it = &report["cursors"][at];
+        (it["name"].as_str().unwrap().to_owned(), it["next_sequence"].as_u64(), it["lag"].as_u64())
+    };
+    let report = cursors(&["--set", "audit=12", "--set", "new=40", "--delete", "gone"]);
+    assert_eq!(report["end_sequence"], 30);
+    assert_eq!(line(&report, 0), ("audit".into(), Some(12), Some(18)));
+    assert_eq!(line(&report, 1), ("broken".into(), Some(0), Some(30)));
+    assert_eq!(line(&report, 2), ("new".into(), Some(40), Some(0)));
+    assert_eq!(line(&report, 3), ("other".into(), Some(30), Some(0)));
+    let states = |report: &serde_json::Value| {
+        let states =
+            report["cursors"].as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap().to_owned());
+        states.collect::<Vec<_>>()
+    };
+    assert_eq!(states(&report), ["good", "damaged", "ahead", "good"]);
+    assert_eq!(numbers(stdout_of(&tail(&log, &["--cursor", "audit"]))), (12..30).collect::<Vec<_>>());
+    assert_eq!(states(&cursors(&["--delete", "broken", "--delete", "new"])), ["good", "good"]);
+    let text = ringlog(&["cursors", word(&log)]);
+    let text = String::from_utf8_lossy(stdout_of(&text)).into_owned();
+    assert!(
+        text.contains("2 cursors, ends before 30\naudit  next            30  lag             0"),
+        "{text}"
+    );
 }

@@ -80,8 +80,11 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
         run("a cursor that is damaged", "tail DIR/damaged-cursor --cursor c"),
         run("a cursor that another program has", "tail DIR/in-use --cursor c"),
         run("a cursor of no log", "tail DIR/missing --cursor c"),
-        run("a cursor that follows no log", "tail DIR/missing --follow --cursor c"),
-        run("a tail that follows no log", "tail DIR/missing --follow"),
+        run("a cursor to delete that there is not", "cursors DIR/anew --delete d"),
+        run("a cursor to delete that another program has", "cursors DIR/in-use --delete c"),
+        run("a cursor to set to nothing", "cursors DIR/anew --set c"),
+        run("a cursor to set that is damaged", "cursors DIR/damaged-cursor --set c=1"),
+        run("cursors of no log", "cursors DIR/missing"),
         run("a cursor after the end of its log", "tail DIR/lost-end --cursor c"),
     ];
     drop(in_use);

@@ -104,6 +104,10 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "--uncached: this kernel or file system cannot do it: what is written stays in the system's cache",
         "the kernel and the file system decide it; a test of `cli::limits` runs it in memory",
     ),
+    (
+        "ringlog: waiting for {}, which is not there yet",
+        "it would wait for ever; a test of `cli::tail` makes what it waits for",
+    ),
     ("cannot handle signals: {0}; start the program where it may handle them", "no Linux refuses it"),
     (
         "the ring refused an event: {0}; make a ring that takes it (`--ring-size`)",

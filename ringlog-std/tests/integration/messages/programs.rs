@@ -88,6 +88,7 @@ fn places(folder: &Path) -> Vec<Row> {
     let log = folder.join("whole");
     let shown = Command::new(RINGLOG).args(["cat", word(&log)]).stdout(Stdio::from(full)).output().unwrap();
     let run = |name, line| run(name, folder, line);
+    fs::write(folder.join("zeros"), [0; 64]).unwrap();
     vec![
         limited("a limit on the size of files", folder, "import DIR/lines --log DIR/limited"),
         limited(
@@ -101,6 +102,15 @@ fn places(folder: &Path) -> Vec<Row> {
         run("a replay into a log", "replay DIR/whole --speed max --to DIR/whole"),
         run("a file that is not there", "import DIR/missing --log DIR/never"),
         run("a dump without a ring", "recover-image DIR/lines"),
+        run("a log without a command", "DIR/whole"),
+        run("a file of a log without a command", "DIR/whole/00000000000000000000.evtl"),
+        run("a ring without a command", "DIR/small.ring"),
+        run("lines without a command", "DIR/lines"),
+        run("a file of no kind without a command", "DIR/zeros"),
+        run("a folder without a log or a command", "DIR"),
+        run("pages into a file", "man DIR/lines"),
+        run("a log to prune that is none", "prune DIR/missing --keep-files 1"),
+        run("a log to prune by no limit", "prune DIR/whole"),
     ]
 }
 
