@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use ringlog::storage::LogWriter;
+
 use super::{Row, assert_table, cursors, logs, rings, with_placeholders};
 use crate::cli::support::{RINGLOG, STRESS, ringlog, without_times, word};
 
@@ -89,6 +91,7 @@ fn places(folder: &Path) -> Vec<Row> {
     let shown = Command::new(RINGLOG).args(["cat", word(&log)]).stdout(Stdio::from(full)).output().unwrap();
     let run = |name, line| run(name, folder, line);
     fs::write(folder.join("zeros"), [0; 64]).unwrap();
+    let _writer = LogWriter::open(folder.join("written")).unwrap();
     vec![
         limited("a limit on the size of files", folder, "import DIR/lines --log DIR/limited"),
         limited(
@@ -110,6 +113,7 @@ fn places(folder: &Path) -> Vec<Row> {
         run("a folder without a log or a command", "DIR"),
         run("pages into a file", "man DIR/lines"),
         run("a log to prune that is none", "prune DIR/missing --keep-files 1"),
+        run("a log to prune that is being recorded", "prune DIR/written --keep-files 1"),
         run("a log to prune by no limit", "prune DIR/whole"),
     ]
 }
