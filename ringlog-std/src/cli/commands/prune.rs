@@ -28,9 +28,9 @@ pub(crate) fn run(args: &PruneArgs) -> Result<Outcome, CliError> {
     LogSource::open_or_empty(&args.log)?;
     let before = files_of(args)?;
     let retention = Retention {
-        max_bytes: args.keep_bytes,
-        max_age: args.keep_for,
-        max_segments: args.keep_files,
+        max_bytes: args.keep.keep_bytes,
+        max_age: args.keep.keep_for,
+        max_segments: args.keep.keep_files,
         cursor_bytes: args.cursor_bytes,
     };
     let writer = LogWriter::options()

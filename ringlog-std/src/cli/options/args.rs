@@ -435,10 +435,23 @@ pub(crate) struct CursorsArgs {
 
 /// Arguments of `ringlog prune`.
 #[derive(Args, Clone, Debug)]
-#[group(id = "limit", required = true, multiple = true, args = ["keep_bytes", "keep_for", "keep_files"])]
 pub(crate) struct PruneArgs {
     /// Folder of a log
     pub(crate) log: PathBuf,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    /// Keep files that a cursor still needs until the log takes this much [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) cursor_bytes: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `ringlog prune` keeps: at least one limit.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = true)]
+pub(crate) struct KeepArgs {
     /// Delete the oldest files while the log takes more than this
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) keep_bytes: Option<u64>,
@@ -448,12 +461,6 @@ pub(crate) struct PruneArgs {
     /// Delete the oldest files while there are more than this
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub(crate) keep_files: Option<u64>,
-    /// Keep files that a cursor still needs until the log takes this much [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) cursor_bytes: Option<u64>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Arguments of `ringlog completions`.

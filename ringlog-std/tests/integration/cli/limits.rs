@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use ringlog::event::EventHeader;
-use ringlog::storage::LogWriter;
+use ringlog::storage::{LogReader, LogWriter};
 
 use crate::skips::note_skip;
 
@@ -119,8 +119,10 @@ fn the_oldest_files_of_a_closed_log_are_pruned() {
         stderr_of(&report)
     );
     writer.close().unwrap();
+    let files = LogReader::open(&log).unwrap().segments().len() as u64;
+    assert!(files > 5);
     let report = json_of(&ringlog(&["prune", word(&log), "--keep-files", "3", "--json"]));
-    assert_eq!((report["kept_files"].as_u64(), report["deleted_files"].as_u64()), (Some(3), Some(6)));
+    assert_eq!((report["kept_files"].as_u64(), report["deleted_files"].as_u64()), (Some(3), Some(files - 3)));
     let begin = report["begins_at"].as_u64().unwrap();
     let info = json_of(&ringlog(&["info", word(&log), "--json"]));
     assert_eq!(info["events"], 400 - begin);

@@ -108,6 +108,17 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "ringlog: waiting for {}, which is not there yet",
         "it would wait for ever; a test of `cli::tail` makes what it waits for",
     ),
+    (
+        "; damaged: delete it, its next reader starts at the oldest event",
+        "a list for standard output; a test of `cli::tail` reads it",
+    ),
+    ("; of another log: refused, delete it", "a list for standard output; a test of `cli::tail` reads it"),
+    (
+        "; the log ends before it, so it lost records",
+        "a list for standard output; a test of `cli::tail` reads it",
+    ),
+    (", the oldest record is {}", "a list for standard output; a test of `cli::limits` reads it"),
+    ("write pages to", "the folder is made before, so only a full disk refuses a page"),
     ("cannot handle signals: {0}; start the program where it may handle them", "no Linux refuses it"),
     (
         "the ring refused an event: {0}; make a ring that takes it (`--ring-size`)",

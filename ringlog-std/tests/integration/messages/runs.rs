@@ -171,7 +171,7 @@ fn runs_say_what_the_table_says() {
         ("the help of verify", "help verify", "Exit codes:"),
         ("the help of ring", "help ring", "Exit codes:"),
         ("the help of completions", "help completions", "Where they go:"),
-        ("the help without a command", "--help", "Begin with"),
+        ("the help without a command", "--help", "Usage: ringlog COMMAND"),
     ] {
         let mut help = run(name, folder, command);
         let rest = help.said.split_once(from).map(|(_, rest)| format!("exit 0\n{from}{rest}"));
