@@ -14,7 +14,6 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Arguments of `ringlog top`.
 #[derive(Args, Clone, Debug)]
-#[cfg_attr(not(feature = "top"), expect(dead_code, reason = "only the command uses them"))]
 pub(crate) struct TopArgs {
     /// A log, a folder or one file, or the file of a shared ring
     #[arg(value_name = "LOG|RING")]
