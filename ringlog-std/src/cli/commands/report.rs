@@ -11,7 +11,7 @@ use crate::cli::options::look_args::ReportArgs;
 use crate::cli::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
 use crate::cli::report::gather::Gather;
 use crate::cli::report::probe::Wanted;
-use crate::cli::terminal::print::print;
+use crate::cli::terminal::print::{eprint, print};
 use crate::cli::terminal::progress::ReadProgress;
 use crate::cli::terminal::signals::Stop;
 use crate::cli::terminal::words::{counted, shell_word, size};
@@ -69,8 +69,17 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     let html = page.to_html();
     write(&args.out, html.as_bytes())?;
     let (out, events) = (args.out.display(), counted(stats.events, "event"));
-    print(&format!("{out}: {}: {events}, {}\n", verdict.name(), size(html.len() as u64)))?;
+    let line = format!("{out}: {}: {events}, {}", verdict.name(), size(html.len() as u64));
+    if is_stdout(&args.out) {
+        eprint(&line);
+    } else {
+        print(&format!("{line}\n"))?;
+    }
     outcome(verdict, problem_of(&check, &args.log))
+}
+
+fn is_stdout(out: &Path) -> bool {
+    out.as_os_str() == "-"
 }
 
 /// Refuses a page in the folder of the log, or in the place of its file.
@@ -82,16 +91,20 @@ fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
         (is_log || log.is_dir() && folder.starts_with(&log)).then_some(())
     };
     match inside(log) {
-        Some(()) => Err(CliError::Usage(format!(
+        Some(()) if !is_stdout(out) => Err(CliError::Usage(format!(
             "--out {}: this is in the log, which has only its own files; choose a place outside",
             out.display()
         ))),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 
 /// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.
 fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    if is_stdout(out) {
+        let mut stdout = io::stdout().lock();
+        return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(CliError::Output);
+    }
     // Where a link leads: the link stays.
     let place = fs::canonicalize(out).unwrap_or_else(|_| out.into());
     match place.metadata() {

@@ -12,7 +12,7 @@ use crate::cli::options::filter_args::FilterArgs;
 pub(crate) struct ReportArgs {
     /// A log: a folder or one file
     pub(crate) log: PathBuf,
-    /// File to write; one that is there is replaced
+    /// File to write, or - for standard output; one that is there is replaced
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub(crate) out: PathBuf,
     /// Chart the time of the event minus this field, such as sent or order_add.sent: a time of the log's clock, or an

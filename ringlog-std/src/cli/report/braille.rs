@@ -149,7 +149,7 @@ mod tests {
         let mut many = bins((0..2000).map(|_| 5.0));
         many[1234].add(100.0);
         let text = chart(&many, &FRAME);
-        let top = text.lines().next().unwrap();
+        let top = text.lines().next().unwrap().trim_start();
         assert!(
             top.starts_with("100") && top.chars().any(|sign| ('\u{2801}'..='\u{28ff}').contains(&sign)),
             "{text}"

@@ -261,10 +261,13 @@ mod tests {
         let html = page(&gather, &gather.stats(), "a log").to_html();
         assert!(html.len() < 3_000_000, "{}", html.len());
         let json = json_of(&html);
-        let series = &json["series"][0];
-        let first = gather.timeline.used().start;
-        assert_eq!(series["min"][0].as_f64(), Some(gather.series[0].bins[first].min));
-        assert_eq!(series["max"][0].as_f64(), Some(gather.series[0].bins[first].max));
+        let Samples { min, max, .. } = gather.series[0].bins[gather.timeline.used().start];
+        for (name, value) in [("min", min), ("max", max)] {
+            assert!(
+                html.contains(&format!("\"{name}\":[{},", serde_json::to_string(&value).unwrap())),
+                "{name}"
+            );
+        }
         assert_eq!(json["groups"].as_array().unwrap().len(), COLOURS + 1);
         assert_eq!(json["groups"][COLOURS]["name"], "248 other types");
         assert_eq!(json["event_types"].as_array().unwrap().len(), 256, "none is without a row");
