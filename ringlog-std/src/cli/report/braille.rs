@@ -157,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn a_step_up_or_down_is_one_line() {
+        for is_up in [true, false] {
+            let text = chart(&bins((0..40).map(|at| f64::from(u8::from((at < 20) != is_up)))), &FRAME);
+            let has_dots = |line: &str| line.chars().any(|sign| ('\u{2801}'..='\u{28ff}').contains(&sign));
+            assert!(text.lines().take(FRAME.height).all(has_dots), "{text}");
+        }
+    }
+
+    #[test]
     fn few_values_one_value_and_none_are_drawn() {
         assert_eq!(chart(&[], &FRAME), "");
         assert_eq!(chart(&[Samples::default()], &FRAME), "");
