@@ -1,6 +1,7 @@
 //! The commands of the programs, one file each.
 
 pub(crate) mod cat;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod recover_image;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::descriptions::Descriptions;
 use crate::cli::error::CliError;
+use crate::cli::export::ExportFormat;
 use crate::cli::feed::spec::{self, FeedSpec};
 use crate::cli::import::guess::Format;
 use crate::cli::import::table::options::TableOptions;
@@ -30,6 +31,15 @@ macro_rules! exit_codes {
   2  the command line is wrong
   3  done, but events are missing and the output says which; also an interrupted import or replay
   4  serve stopped at its default limit of 4 GiB"
+    };
+}
+macro_rules! export_exit_codes {
+    () => {
+        "Exit codes:
+  0  OUT has all that was chosen
+  1  failed or stopped; there is no OUT, and standard error says why and what to do
+  2  the command line is wrong
+  3  done, but the format cannot hold all of it; standard error counts what was left out"
     };
 }
 const EXIT_CODES: &str = exit_codes!();
@@ -86,6 +96,7 @@ const SIZES: &str = size_help!();
 const TIMES: &str = concat!("Values:", time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
 const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
+const EXPORT_VALUES: &str = concat!("Values:", time_help!(), "\n\n", export_exit_codes!());
 const VALUES: &str = concat!(size_help!(), duration_help!(), "\n\n", exit_codes!());
 const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n", exit_codes!());
 
@@ -119,6 +130,9 @@ pub(crate) enum Command {
     /// Replay events at the pace at which they happened: print them or write them elsewhere
     #[command(after_help = REPLAY_VALUES)]
     Replay(ReplayArgs),
+    /// Write the events of a log as Parquet, Arrow, CSV, JSON, MCAP, a trace for Perfetto, or a capture
+    #[command(after_help = EXPORT_VALUES)]
+    Export(ExportArgs),
     /// Show what a log holds: counts, times and files
     Info(InspectArgs),
     /// Check every record of a log: exit 0 if clean, 3 if events are missing, 1 if unreadable
@@ -243,6 +257,29 @@ pub(crate) struct CatArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+/// Arguments of `ringlog export`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExportArgs {
+    /// A log: a folder or one file
+    pub(crate) log: PathBuf,
+    /// Format of the output
+    #[arg(long, value_enum)]
+    pub(crate) to: ExportFormat,
+    /// File to write; for tables, the ending of the format means one file, with --type, and any other name a folder
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Replace what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Parquet, Arrow: threads that encode; the order does not change [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
+    /// Print a line of counts every 2 seconds even if standard error is no terminal
+    #[arg(long)]
+    pub(crate) progress: bool,
 }
 
 /// Arguments of `ringlog tail`.
