@@ -6,7 +6,7 @@ use crate::cli::descriptions::Descriptions;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::export::draft::Draft;
 use crate::cli::export::{ExportFormat, Request, Target, begin};
-use crate::cli::options::args::ExportArgs;
+use crate::cli::options::export_args::ExportArgs;
 use crate::cli::options::filter_args::report_undescribed;
 use crate::cli::output::{CatFormat, PrintStyle};
 use crate::cli::read::source::LogSource;

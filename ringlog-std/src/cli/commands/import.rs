@@ -70,7 +70,7 @@ fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
             let time = time_of_lines(file).map_err(CliError::io("read", file))?;
             Ok((Box::new(LineFeed::open(file, event_type)?), Some(time)))
         }
-        Format::Ringlog => Ok((Box::new(ExportedFeed::open(file)?), None)),
+        Format::Ringlog => Ok((Box::new(ExportedFeed::open(file, config.schema.as_deref())?), None)),
         Format::Csv => typed(TableFeed::open(file, event_type, &config.table)?, "rows", config, stop),
         Format::Json => typed(JsonFeed::open(file, event_type, &config.table)?, "lines", config, stop),
     }

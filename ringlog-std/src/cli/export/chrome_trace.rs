@@ -30,6 +30,8 @@ pub(super) struct Trace {
     path: PathBuf,
     descriptions: Arc<Descriptions>,
     base: Option<u64>,
+    last: Option<u64>,
+    untimed: u64,
     clock: ClockKind,
     /// Processes and threads that have a name.
     named: HashSet<(u64, u64)>,
@@ -76,6 +78,8 @@ impl Trace {
             path,
             descriptions,
             base: None,
+            last: None,
+            untimed: 0,
             clock: ClockKind::UnixNanos,
             named: HashSet::new(),
             spans: HashMap::new(),
@@ -112,11 +116,16 @@ impl Trace {
     }
 
     fn write(&mut self, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
-        let timestamp = event.header.timestamp;
-        // A GAP record at the start may have no time.
-        if self.base.is_none() && timestamp == 0 && event.header.is_gap() {
-            return Ok(());
-        }
+        // A GAP record without a time has that of the record before.
+        let timestamp = match (event.header.timestamp, self.last) {
+            (0, None) if event.header.is_gap() => {
+                self.untimed += 1;
+                return Ok(());
+            }
+            (0, Some(last)) if event.header.is_gap() => last,
+            (timestamp, _) => timestamp,
+        };
+        self.last = Some(timestamp);
         let base = *self.base.get_or_insert(timestamp - timestamp % DAY_NANOS);
         self.clock = clock;
         let number = event.header.event_type;
@@ -243,6 +252,7 @@ impl Target for Trace {
         if !matches!(self.clock, ClockKind::UnixNanos | ClockKind::MonotonicNanos) {
             done.notes.push(format!("the log's clock counts {clock}; the trace takes them for nanoseconds"));
         }
+        done.leave_out(self.untimed, "GAP record", "without a time, before the first record with one");
         if self.unopened > 0 {
             done.notes.push(format!(
                 "ends of spans that began before the first record, shown as instants: {}",
@@ -253,5 +263,79 @@ impl Target for Trace {
             done.notes.push(format!("spans without an end: {}", self.spans.len()));
         }
         Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::read::source::LogSource;
+    use crate::event::{EventHeader, Gap, GapReason, MetaTopic};
+    use crate::storage::{Filter, LogWriter, SchemaList};
+
+    const TYPES: [(u8, &str); 3] = [
+        (
+            252,
+            r#"{"type":252,"name":"log_record","size":12,"fields":[{"name":"span","offset":0,"kind":"u64"},{"name":"thread","offset":8,"kind":"u32"}],"tail":"cbor"}"#,
+        ),
+        (
+            253,
+            r#"{"type":253,"name":"span_opened","size":12,"fields":[{"name":"span","offset":0,"kind":"u64"},{"name":"thread","offset":8,"kind":"u32"}],"tail":"cbor"}"#,
+        ),
+        (
+            254,
+            r#"{"type":254,"name":"span_closed","size":12,"fields":[{"name":"span","offset":0,"kind":"u64"},{"name":"thread","offset":8,"kind":"u32"}],"tail":"none"}"#,
+        ),
+    ];
+
+    #[test]
+    fn spans_have_two_ends_on_their_thread_and_gaps_are_seen_everywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, out) = (folder.path().join("log"), folder.path().join("trace.json"));
+        let mut list = SchemaList::new();
+        for (number, json) in TYPES {
+            list.insert(MetaTopic::EventType(number), json.as_bytes()).unwrap();
+        }
+        let mut writer = LogWriter::options().schemas(list).open(&log).unwrap();
+        let mut put = |time, event_type, span: u8, tail: &[u8]| {
+            let payload = [&[span, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0][..], tail].concat();
+            let header = EventHeader::new(DAY_NANOS + time, event_type, payload.len() as u16);
+            writer.write_event(&header, &payload).unwrap();
+        };
+        put(1001, 254, 3, b"");
+        put(2000, 253, 7, b"\xA1\x64name\x61s");
+        put(2500, 252, 7, b"\xA1\x67message\x62hi");
+        put(3001, 254, 7, b"");
+        put(3002, 253, 7, b"\xA0");
+        writer.append_gap(0, Gap::new(GapReason::RingFull, 2)).unwrap();
+        writer.close().unwrap();
+        let draft = Draft::begin(&out, false, false).unwrap();
+        let mut trace = Box::new(Trace::begin(&draft, Arc::default()).unwrap());
+        let (mut source, mut filter) = (LogSource::open(&log).unwrap(), Filter::new());
+        while source.advance(&mut filter).unwrap() {
+            trace.take(&source.found_event().unwrap(), ClockKind::UnixNanos).unwrap();
+        }
+        let done = trace.finish().unwrap();
+        assert_eq!((done.left_out.len(), done.notes.len()), (0, 2), "{done:?}");
+        draft.finish().unwrap();
+        let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+        let shown = |entry: &serde_json::Value| {
+            let word = |key: &str| entry[key].as_str().unwrap_or("-").to_owned();
+            format!("{} {} {} {} {}", word("ph"), word("name"), word("id"), entry["ts"], entry["tid"])
+        };
+        let entries = trace["traceEvents"].as_array().unwrap().iter();
+        let found: Vec<_> = entries.filter(|entry| entry["ph"] != "M").map(shown).collect();
+        assert_eq!(
+            found,
+            [
+                "i span_closed - 1.001 9",
+                "b s 0x7 2.0 9",
+                "i hi - 2.5 9",
+                "e s 0x7 3.001 9",
+                "b span_opened 0x7 3.002 9",
+                "i GAP - 3.002 0",
+            ]
+        );
+        assert_eq!(trace["otherData"]["start"], DAY_NANOS.to_string());
     }
 }

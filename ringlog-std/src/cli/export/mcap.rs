@@ -162,7 +162,7 @@ fn json_schema(schema: &Schema) -> String {
         Tail::None => {}
         Tail::Text => properties += r#","tail":{"type":"string"}"#,
         Tail::Bytes => properties += r#","tail":{"type":"string","description":"hexadecimal"}"#,
-        // Whatever the item is.
+        // Any item.
         Tail::Cbor => properties += r#","tail":{}"#,
     }
     format!(r#"{{"type":"object","title":"{}","properties":{{{properties}}}}}"#, schema.name())

@@ -8,11 +8,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::descriptions::Descriptions;
 use crate::cli::error::CliError;
-use crate::cli::export::ExportFormat;
 use crate::cli::feed::spec::{self, FeedSpec};
 use crate::cli::import::guess::Format;
 use crate::cli::import::table::options::TableOptions;
 use crate::cli::import::typed::TypedOptions;
+use crate::cli::options::export_args::ExportArgs;
 use crate::cli::options::filter_args::{FilterArgs, with_expression, with_grep};
 use crate::cli::options::log_args::{LogArgs, sync_policy};
 use crate::cli::options::message_args::MessageArgs;
@@ -257,29 +257,6 @@ pub(crate) struct CatArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-}
-
-/// Arguments of `ringlog export`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ExportArgs {
-    /// A log: a folder or one file
-    pub(crate) log: PathBuf,
-    /// Format of the output
-    #[arg(long, value_enum)]
-    pub(crate) to: ExportFormat,
-    /// File to write; for tables, the ending of the format means one file, with --type, and any other name a folder
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    /// Replace what is there
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Parquet, Arrow: threads that encode; the order does not change [default: one for each processor]
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZero<usize>>,
-    /// Print a line of counts every 2 seconds even if standard error is no terminal
-    #[arg(long)]
-    pub(crate) progress: bool,
 }
 
 /// Arguments of `ringlog tail`.

@@ -111,6 +111,8 @@ pub(crate) struct ImportConfig {
     pub(crate) event_type: u8,
     /// The type of a table's events; `None` for rows as they are.
     pub(crate) typed: Option<EventType>,
+    /// What describes the events of an export that does not describe them itself.
+    pub(crate) schema: Option<PathBuf>,
     pub(crate) payload_only: bool,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
@@ -140,7 +142,12 @@ impl ImportConfig {
         }
         check_typed_options(&args.typed, format, &args.file)?;
         check_exported(&args, format)?;
-        let typed = args.typed.resolve(&args.file, args.event_type, &args.log)?;
+        let is_export = format == Format::Ringlog;
+        let schema = args.typed.schema.clone().filter(|_| is_export);
+        let typed = match is_export {
+            true => None,
+            false => args.typed.resolve(&args.file, args.event_type, &args.log)?,
+        };
         let is_folder = args.file.is_dir();
         let event_type = match format {
             Format::Pcap if !args.payload_only => number_for(&args.log, PACKET, args.event_type)?,
@@ -154,6 +161,7 @@ impl ImportConfig {
             table: args.table,
             event_type,
             typed,
+            schema,
             payload_only: args.payload_only,
             log: LogPlan::new(args.log, &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
@@ -251,6 +259,7 @@ fn check_typed_options(options: &TypedOptions, format: Format, file: &Path) -> R
     let remedy = match format {
         Format::Csv | Format::Json => return Ok(()),
         Format::Pcap => "leave it out, packets have a type without it",
+        Format::Ringlog if option == "--schema" => return Ok(()),
         Format::Lines | Format::Ringlog => "give --format csv or json",
     };
     Err(CliError::Usage(format!(

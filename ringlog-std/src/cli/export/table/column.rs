@@ -117,7 +117,7 @@ pub(super) enum Cells {
         unheld: u64,
     },
     Labels(Box<Labels>),
-    /// Numbers with names, or with so many digits that no number of Arrow holds them.
+    /// Numbers with names, or with more digits than a number of Arrow has.
     Words(StringBuilder),
     Texts(StringBuilder),
     Bytes(BinaryBuilder),

@@ -1,6 +1,6 @@
 //! What `ringlog export` wrote as CSV or lines of JSON, read back as the records that it was made of.
 //!
-//! Each row has the number, the time, the type, the flags and the exact bytes of a record, whatever else it shows. A folder has
+//! Each row has the number, the time, the type, the flags and the exact bytes of a record, besides what is for people. A folder has
 //! a table for each type and one of GAP records; they are merged by the numbers of the records. The descriptions of the types are
 //! the first lines of JSON, or the file `schema.json` beside the tables. A row that cannot be read is a loss of one event, as in
 //! any other import.
@@ -49,11 +49,12 @@ pub(crate) struct ExportedFeed {
     expected: u64,
     holes: u64,
     undated: u64,
+    log_side: u64,
 }
 
 impl ExportedFeed {
-    /// Opens a file, or all tables of a folder.
-    pub(crate) fn open(path: &Path) -> Result<Self, FeedError> {
+    /// Opens a file, or all tables of a folder. `schema` is a file that describes the events.
+    pub(crate) fn open(path: &Path, schema: Option<&Path>) -> Result<Self, FeedError> {
         let mut files = tables_in(path);
         let is_folder = !files.is_empty();
         if !is_folder {
@@ -61,8 +62,9 @@ impl ExportedFeed {
         }
         let mut readers = files.iter().map(|file| Reader::open(file)).collect::<Result<Vec<_>, _>>()?;
         let mut schemas = SchemaList::new();
-        let file = path.join(SCHEMA_FILE);
-        if is_folder && file.exists() {
+        let beside = path.join(SCHEMA_FILE);
+        let beside = (is_folder && beside.exists()).then_some(beside);
+        if let Some(file) = schema.map(Path::to_path_buf).or(beside) {
             let unclear = |error: crate::cli::error::CliError| FeedError::Unclear {
                 path: file.clone(),
                 problem: error.to_string(),
@@ -70,11 +72,14 @@ impl ExportedFeed {
             schemas = list_in(&file).map_err(unclear)?;
         }
         let heads = readers.iter_mut().map(|reader| reader.next(&mut schemas)).collect::<Result<_, _>>()?;
-        Ok(Self { readers, heads, schemas, first: None, expected: 0, holes: 0, undated: 0 })
+        Ok(Self { readers, heads, schemas, first: None, expected: 0, holes: 0, undated: 0, log_side: 0 })
     }
 
     fn note(&mut self, sequence: u64, is_dated: bool) {
-        self.holes += u64::from(self.first.is_some() && sequence != self.expected);
+        // At the start of each segment the descriptions have numbers, too.
+        let descriptions = self.schemas.iter().count() as u64;
+        let is_next = sequence == self.expected || sequence == self.expected + descriptions;
+        self.holes += u64::from(self.first.is_some() && !is_next);
         self.first.get_or_insert(sequence);
         self.expected = sequence.wrapping_add(1);
         self.undated += u64::from(!is_dated);
@@ -93,6 +98,8 @@ impl Feed for ExportedFeed {
                 self.note(sequence, is_dated);
                 payload.clear();
                 payload.extend_from_slice(&bytes);
+                let gap = Gap::from_payload(&bytes).filter(|gap| header.is_gap() && gap.log_side);
+                self.log_side += u64::from(gap.is_some());
                 Ok(Next::Kept(header))
             }
             Row::Unreadable { offset, what } => Ok(Next::Lost(Loss {
@@ -113,9 +120,10 @@ impl Feed for ExportedFeed {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.holes > 0 || self.first.is_some_and(|first| first > 0) {
+        let descriptions = self.schemas.iter().count() as u64;
+        if self.holes > 0 || self.first.is_some_and(|first| first != descriptions) {
             notes.push(format!(
-                "the export begins with record {} and has {} holes; the log numbers its records without holes",
+                "the export begins with record {} and records are missing in {} places; the log numbers its records anew",
                 self.first.unwrap_or(0),
                 self.holes
             ));
@@ -124,6 +132,12 @@ impl Feed for ExportedFeed {
             notes.push(format!(
                 "records without a date: {}; their clock may not be that of the new log, unix nanoseconds",
                 self.undated
+            ));
+        }
+        if self.log_side > 0 {
+            notes.push(format!(
+                "GAP records of the first log itself, which are now as the producer writes them: {}",
+                self.log_side
             ));
         }
         let late: u64 = self.readers.iter().map(Reader::late_descriptions).sum();
