@@ -4,6 +4,7 @@
 mod commands;
 pub(crate) mod descriptions;
 mod error;
+mod export;
 mod feed;
 mod import;
 mod input;
@@ -74,6 +75,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Cat(args) => commands::cat::run(&args),
         Command::Tail(args) => commands::tail::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Info(args) => commands::info::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Plot(args) => commands::plot::run(&args),

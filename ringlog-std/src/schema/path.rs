@@ -14,7 +14,7 @@ pub(super) enum Step {
 }
 
 /// A value's offset from the start of the payload, and what it is.
-pub(super) type Place<'a> = (usize, &'a Format);
+pub(crate) type Place<'a> = (usize, &'a Format);
 
 /// Why a path leads to no value.
 #[derive(Debug)]
@@ -167,6 +167,12 @@ impl<'a> Column<'a> {
 }
 
 impl Schema {
+    /// Returns the places of the values in the columns of a table, without that of the tail.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        Leaves::new(&self.fields)
+    }
+
     /// Returns the columns of a table of this type, in the order of [`Decoded::cells`](crate::schema::Decoded::cells).
     ///
     /// ```

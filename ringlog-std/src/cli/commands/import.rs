@@ -2,7 +2,9 @@
 
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::feed::{Feed, FeedError, LineFeed, Next, Skip};
-use crate::cli::import::{ChosenFeed, Format, JsonFeed, PcapFeed, TableFeed, TypedFeed, time_of_lines};
+use crate::cli::import::{
+    ChosenFeed, ExportedFeed, Format, JsonFeed, PcapFeed, TableFeed, TypedFeed, time_of_lines,
+};
 use crate::cli::options::args::ImportArgs;
 use crate::cli::options::config::{ImportConfig, MaxBytes};
 use crate::cli::record::pace::Pace;
@@ -68,6 +70,7 @@ fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
             let time = time_of_lines(file).map_err(CliError::io("read", file))?;
             Ok((Box::new(LineFeed::open(file, event_type)?), Some(time)))
         }
+        Format::Ringlog => Ok((Box::new(ExportedFeed::open(file, config.schema.as_deref())?), None)),
         Format::Csv => typed(TableFeed::open(file, event_type, &config.table)?, "rows", config, stop),
         Format::Json => typed(JsonFeed::open(file, event_type, &config.table)?, "lines", config, stop),
     }
@@ -146,7 +149,7 @@ fn first_event(feed: &mut impl Feed, stop: &Stop) -> Result<First, FeedError> {
             Next::End => {
                 return Ok(first.map_or(First::Later, |skip| First::Nowhere { skip, skipped, reason }));
             }
-            Next::Event { .. } | Next::Idle => break,
+            Next::Event { .. } | Next::Kept(_) | Next::Idle => break,
         }
     }
     Ok(First::Later)

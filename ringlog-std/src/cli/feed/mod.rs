@@ -19,7 +19,7 @@ pub(crate) use demo::DemoFeed;
 pub(crate) use lines::LineFeed;
 
 pub(crate) use super::error::FeedError;
-use crate::event::{Gap, GapReason};
+use crate::event::{EventHeader, Gap, GapReason};
 use crate::storage::SchemaList;
 
 /// The next step of a feed.
@@ -32,6 +32,8 @@ pub(crate) enum Next {
         /// Its type.
         event_type: u8,
     },
+    /// A record of another log, to be stored with all that its header says. A GAP record has its content in the buffer, too.
+    Kept(EventHeader),
     /// Nothing at the moment: check for signals, then ask again.
     Idle,
     /// Events that are missing in this place. The feed continues after them.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::pcap;
+use super::{exported, pcap};
 use crate::cli::input::{Input, is_utf16};
 
 /// The formats that can be imported.
@@ -17,6 +17,8 @@ pub(crate) enum Format {
     Json,
     /// Lines of text.
     Lines,
+    /// What `export` wrote: lines of JSON, or CSV, a file or a folder of them.
+    Ringlog,
 }
 
 impl std::fmt::Display for Format {
@@ -26,6 +28,7 @@ impl std::fmt::Display for Format {
             Self::Csv => "CSV",
             Self::Json => "lines of JSON",
             Self::Lines => "lines",
+            Self::Ringlog => "an export of ringlog",
         })
     }
 }
@@ -60,6 +63,9 @@ pub(crate) fn time_of_lines(path: &Path) -> io::Result<String> {
 }
 
 fn from_bytes(first: &[u8]) -> Option<Format> {
+    if exported::is_export(first) {
+        return Some(Format::Ringlog);
+    }
     first.first_chunk().is_some_and(|magic| pcap::is_capture(*magic)).then_some(Format::Pcap)
 }
 

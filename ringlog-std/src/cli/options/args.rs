@@ -13,6 +13,7 @@ use crate::cli::feed::spec::{self, FeedSpec};
 use crate::cli::import::guess::Format;
 use crate::cli::import::table::options::TableOptions;
 use crate::cli::import::typed::TypedOptions;
+use crate::cli::options::export_args::ExportArgs;
 use crate::cli::options::filter_args::{FilterArgs, with_expression, with_grep};
 use crate::cli::options::log_args::{LogArgs, sync_policy};
 use crate::cli::options::look_args::{PlotArgs, ReportArgs};
@@ -33,6 +34,15 @@ macro_rules! exit_codes {
   2  the command line is wrong
   3  done, but events are missing and the output says which; also an interrupted import or replay
   4  serve stopped at its default limit of 4 GiB"
+    };
+}
+macro_rules! export_exit_codes {
+    () => {
+        "Exit codes:
+  0  OUT has all that was chosen
+  1  failed or stopped; there is no OUT, and standard error says why and what to do
+  2  the command line is wrong
+  3  done, but the format cannot hold all of it; standard error counts what was left out"
     };
 }
 const EXIT_CODES: &str = exit_codes!();
@@ -95,6 +105,7 @@ const TIMES: &str = concat!("Values:", time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
 const TOP_VALUES: &str = concat!("Values:", duration_help!(), time_help!());
 const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
+const EXPORT_VALUES: &str = concat!("Values:", time_help!(), "\n\n", export_exit_codes!());
 const VALUES: &str = concat!(size_help!(), duration_help!(), "\n\n", exit_codes!());
 const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n", exit_codes!());
 
@@ -128,6 +139,9 @@ pub(crate) enum Command {
     /// Replay events at the pace at which they happened: print them or write them elsewhere
     #[command(after_help = REPLAY_VALUES)]
     Replay(ReplayArgs),
+    /// Write the events of a log as Parquet, Arrow, CSV, JSON, MCAP, a trace for Perfetto, or a capture
+    #[command(after_help = EXPORT_VALUES)]
+    Export(ExportArgs),
     /// Show what a log holds: counts, times and files
     Info(InspectArgs),
     /// Write one page of HTML with charts of a log: rates, gaps, sizes, latencies, fields over time

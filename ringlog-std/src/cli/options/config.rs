@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cli::descriptions::{list_in, number_for};
 use crate::cli::error::CliError;
 use crate::cli::feed::spec::FeedSpec;
+use crate::cli::import::exported::first_table;
 use crate::cli::import::table::options::TableOptions;
 use crate::cli::import::typed::{EventType, TypedOptions};
 use crate::cli::import::{Format, PACKET, guess};
@@ -110,6 +111,8 @@ pub(crate) struct ImportConfig {
     pub(crate) event_type: u8,
     /// The type of a table's events; `None` for rows as they are.
     pub(crate) typed: Option<EventType>,
+    /// What describes the events of an export that does not describe them itself.
+    pub(crate) schema: Option<PathBuf>,
     pub(crate) payload_only: bool,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
@@ -120,8 +123,10 @@ pub(crate) struct ImportConfig {
 impl ImportConfig {
     /// Checks the file and fills in the defaults.
     pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
-        let file_bytes = regular_file_bytes(&args.file)?;
-        let input = look(&args.file)?;
+        let first = first_table(&args.file);
+        let first = first.as_deref().unwrap_or(&args.file);
+        let file_bytes = regular_file_bytes(first)?;
+        let input = look(first)?;
         let compression = input.compression();
         let format = match args.format {
             Some(format) => format,
@@ -136,7 +141,14 @@ impl ImportConfig {
             )));
         }
         check_typed_options(&args.typed, format, &args.file)?;
-        let typed = args.typed.resolve(&args.file, args.event_type, &args.log)?;
+        check_exported(&args, format)?;
+        let is_export = format == Format::Ringlog;
+        let schema = args.typed.schema.clone().filter(|_| is_export);
+        let typed = match is_export {
+            true => None,
+            false => args.typed.resolve(&args.file, args.event_type, &args.log)?,
+        };
+        let is_folder = args.file.is_dir();
         let event_type = match format {
             Format::Pcap if !args.payload_only => number_for(&args.log, PACKET, args.event_type)?,
             _ => args.event_type.unwrap_or(0),
@@ -144,11 +156,12 @@ impl ImportConfig {
         Ok(Self {
             file: args.file,
             compression,
-            content_bytes: compression.is_none().then_some(file_bytes),
+            content_bytes: (compression.is_none() && !is_folder).then_some(file_bytes),
             format,
             table: args.table,
             event_type,
             typed,
+            schema,
             payload_only: args.payload_only,
             log: LogPlan::new(args.log, &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
@@ -229,7 +242,10 @@ fn check_table_options(options: &TableOptions, format: Format, file: &Path) -> R
             odd(option, "CSV", "give --time-field, or --format csv")
         }
         (Format::Json, Some(option), _) => odd(option, "CSV", "leave it out, or give --format csv"),
-        (Format::Pcap | Format::Lines, csv, json) => match csv.or(json).or(options.time_option()) {
+        (Format::Pcap | Format::Lines | Format::Ringlog, csv, json) => match csv
+            .or(json)
+            .or(options.time_option())
+        {
             Some(option) => odd(option, "CSV or lines of JSON", "leave it out, or give --format csv or json"),
             None => Ok(()),
         },
@@ -243,12 +259,28 @@ fn check_typed_options(options: &TypedOptions, format: Format, file: &Path) -> R
     let remedy = match format {
         Format::Csv | Format::Json => return Ok(()),
         Format::Pcap => "leave it out, packets have a type without it",
-        Format::Lines => "give --format csv or json",
+        Format::Ringlog if option == "--schema" => return Ok(()),
+        Format::Lines | Format::Ringlog => "give --format csv or json",
     };
     Err(CliError::Usage(format!(
         "{option} is for CSV or lines of JSON, but {} is read as {format}; {remedy}",
         file.display()
     )))
+}
+
+/// Refuses options that decide what an export says itself.
+fn check_exported(args: &ImportArgs, format: Format) -> Result<(), CliError> {
+    match (format, args.event_type) {
+        (Format::Ringlog, Some(_)) => Err(CliError::Usage(format!(
+            "--event-type: {} is read as {format}, which says the type of each event; leave it out, or give --format csv or json",
+            args.file.display()
+        ))),
+        _ if args.file.is_dir() && format != Format::Ringlog => Err(CliError::Unreadable(format!(
+            "{}: a folder of tables that `ringlog export` did not write; give one of its files",
+            args.file.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn regular_file_bytes(path: &Path) -> Result<u64, CliError> {

@@ -8,7 +8,7 @@ use clap::Command;
 /// The commands by purpose, in the order in which a user needs them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["serve", "import"]),
-    ("Look", &["cat", "tail", "replay", "info", "report", "plot", "top"]),
+    ("Look", &["cat", "tail", "replay", "info", "report", "plot", "top", "export"]),
     ("Check and repair", &["verify", "salvage", "ring", "recover-image"]),
     ("Keep", &["schema", "cursors", "prune"]),
     ("Install", &["completions", "man"]),

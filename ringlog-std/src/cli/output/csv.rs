@@ -29,6 +29,7 @@ pub(super) fn write(
     let header = &event.header;
     let time = date_of(event, clock, &style.zone);
     let (kind, encoding, payload) = match event.gap() {
+        Some(_) if style.is_exact => ("gap", Encoding::Hex, Encoding::Hex.of(event.payload, &[], true)),
         Some(gap) => ("gap", Encoding::Text, gap_words(&gap)),
         None => ("event", encoding, encoding.of(event.payload, &['\n', '\t'], true)),
     };

@@ -60,6 +60,9 @@ pub(crate) struct PrintStyle {
     pub(crate) descriptions: Arc<Descriptions>,
     /// The type of which CSV is a table; `None` for a table of payloads.
     pub(crate) table: Option<Arc<Schema>>,
+    /// Whether CSV holds each payload exactly, to be read back: tables of one type have the column `payload (hex)`, and GAP records
+    /// their bytes.
+    pub(crate) is_exact: bool,
 }
 
 impl PrintStyle {
@@ -143,7 +146,7 @@ impl<W: Write> Printer<W> {
     pub(crate) fn new(style: PrintStyle, out: W) -> io::Result<Self> {
         let sheet = match style.format {
             CatFormat::Csv => Sheet::Table(Box::new(match &style.table {
-                Some(schema) => typed::begin_table(schema, out)?,
+                Some(schema) => typed::begin_table(schema, style.is_exact, out)?,
                 None => csv::begin(out)?,
             })),
             _ => Sheet::Lines(out),
@@ -240,6 +243,11 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// Returns the number of events that the table of one type left out.
+    pub(crate) const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// Flushes what was printed. The encoding is then decided by what has come so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.decide(eprint)?;
@@ -265,13 +273,18 @@ impl<W: Write> Printer<W> {
                 continue;
             }
             let source = self.style.descriptions.source_words(is_of_file);
-            let how = if self.style.table.is_some() { "with empty cells" } else { "shown as bytes" };
+            let has_cells = self.style.table.is_some();
+            let how = match (has_cells, self.style.is_exact) {
+                (true, true) => "with its bytes alone",
+                (true, false) => "with empty cells",
+                (false, _) => "shown as bytes",
+            };
             eprint(&format!(
                 "ringlog: {} whose payload does not fit its description, {how}; {source}",
                 counted(unfit, "event")
             ));
         }
-        if self.undescribed > 0 {
+        if self.undescribed > 0 && !self.style.is_exact {
             eprint(&format!(
                 "ringlog: {} with empty cells, which their segment does not describe; describe them with --schema FILE, or \
                  see their bytes with --format json",

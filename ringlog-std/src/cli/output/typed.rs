@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::PrintStyle;
 use super::csv::no_formula;
 use super::gap_words;
+use super::payload::hexadecimal;
 use super::text::{PLAIN, TYPE, place, write_line};
 use crate::cli::error::csv_io_error;
 use crate::cli::terminal::words::{date_of, moment};
@@ -13,6 +14,9 @@ use crate::schema::{Decoded, Schema, Tail};
 
 /// Columns of each table, before those of the type. A field of such a name is in the column `payload.NAME`.
 const COLUMNS: [&str; 7] = ["sequence", "timestamp", "time", "event_type", "flags", "kind", "gap"];
+
+/// The last column of an exact table: the bytes in hexadecimal. No field has such a name.
+const PAYLOAD: &str = "payload (hex)";
 
 /// Writes one line for people.
 pub(super) fn write_text(
@@ -36,13 +40,16 @@ pub(super) fn write_text(
 }
 
 /// Starts the table of one type and writes its header.
-pub(super) fn begin_table<W: Write>(schema: &Schema, out: W) -> io::Result<csv::Writer<W>> {
+pub(super) fn begin_table<W: Write>(schema: &Schema, is_exact: bool, out: W) -> io::Result<csv::Writer<W>> {
     let mut table = csv::Writer::from_writer(out);
     let fields = schema.columns().map(|column| match column.name() {
         name if COLUMNS.contains(&name) => format!("payload.{name}"),
         name => name.to_owned(),
     });
-    table.write_record(COLUMNS.map(String::from).into_iter().chain(fields)).map_err(csv_io_error)?;
+    let payload = is_exact.then(|| PAYLOAD.to_owned());
+    table
+        .write_record(COLUMNS.map(String::from).into_iter().chain(fields).chain(payload))
+        .map_err(csv_io_error)?;
     Ok(table)
 }
 
@@ -87,6 +94,9 @@ pub(super) fn write_row(
     {
         row.pop();
         row.push(json);
+    }
+    if style.is_exact {
+        row.push(hexadecimal(event.payload));
     }
     if style.is_safe {
         row = row.into_iter().map(no_formula).collect();

@@ -5,6 +5,7 @@ mod compress;
 mod compressed;
 mod damage;
 mod ending;
+mod export;
 pub(crate) mod feeds;
 mod import;
 mod limits;

@@ -15,7 +15,8 @@ pub(crate) struct TypedOptions {
     /// CSV, JSON: record typed events, with a field for each column; kinds are inferred over the first 1,000 rows
     #[arg(long)]
     pub(crate) typed: bool,
-    /// CSV, JSON: record typed events by the schema in this file, whose fields are called like the columns
+    /// CSV, JSON: record typed events by the schema in this file, whose fields are called like the columns; of an export,
+    /// what describes its events
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
     /// Name of the type [default: that of the file, or of the only type in --schema]

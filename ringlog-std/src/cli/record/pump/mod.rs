@@ -182,12 +182,13 @@ impl<S: Sink> Pump<'_, S> {
             match self.feed.next_event(&mut self.payload)? {
                 Next::Event { timestamp, event_type } => {
                     has_room = has_room && stopped.elapsed() < DRAIN_MOST;
-                    has_room = has_room && self.write(timestamp, event_type)?.is_none();
+                    has_room = has_room && self.write(EventHeader::new(timestamp, event_type, 0))?.is_none();
                     if !has_room {
                         self.lose(Loss::left(1, Some(timestamp)))?;
                     }
                 }
                 Next::Lost(loss) => self.lose(loss)?,
+                Next::Kept(header) => self.lose(Loss::left(1, Some(header.timestamp)))?,
                 Next::Idle => {}
                 Next::End => return Ok(()),
             }
@@ -219,7 +220,13 @@ impl<S: Sink> Pump<'_, S> {
 
     fn take_one(&mut self) -> Result<Option<Ended>, CliError> {
         match self.feed.next_event(&mut self.payload)? {
-            Next::Event { timestamp, event_type } => return self.write(timestamp, event_type),
+            Next::Event { timestamp, event_type } => {
+                return self.write(EventHeader::new(timestamp, event_type, 0));
+            }
+            Next::Kept(header) => match Gap::from_payload(&self.payload).filter(|_| header.is_gap()) {
+                Some(gap) => self.write_kept_gap(header.timestamp, gap)?,
+                None => return self.write(header),
+            },
             Next::Idle => self.steps_to_look = 0,
             Next::Lost(loss) => self.lose(loss)?,
             Next::End => return Ok(Some(Ended::Feed)),
@@ -227,12 +234,21 @@ impl<S: Sink> Pump<'_, S> {
         Ok(None)
     }
 
-    fn write(&mut self, timestamp: u64, event_type: u8) -> Result<Option<Ended>, CliError> {
+    /// Writes a GAP record of another log as it is.
+    fn write_kept_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError> {
+        self.write_losses()?;
+        self.progress.lost = self.progress.lost.saturating_add(gap.count);
+        self.unwritten = Some((timestamp, gap));
+        self.write_losses()
+    }
+
+    /// Writes an event with the payload in the buffer.
+    fn write(&mut self, header: EventHeader) -> Result<Option<Ended>, CliError> {
         if self.unwritten.is_some() {
             self.write_losses()?;
         }
         let payload_len = u16::try_from(self.payload.len()).unwrap_or(u16::MAX);
-        let header = EventHeader::new(timestamp, event_type, payload_len);
+        let (timestamp, header) = (header.timestamp, EventHeader { payload_len, ..header });
         let bytes = self.progress.bytes + header.stride() as u64;
         if let Some(ended) = self.limits.ended_by_size(bytes) {
             self.refused = Some(timestamp);
