@@ -22,6 +22,8 @@ mod library;
 mod literals;
 #[cfg(feature = "cli")]
 mod logs;
+#[cfg(feature = "cli")]
+mod looking;
 mod opening_calls;
 mod producer_calls;
 #[cfg(feature = "cli")]
@@ -69,8 +71,8 @@ impl Row {
 
 /// The tables of what the programs say.
 #[cfg(feature = "cli")]
-const PROGRAM_TABLES: [&str; 6] =
-    ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt", "typed.txt"];
+const PROGRAM_TABLES: [&str; 7] =
+    ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt", "typed.txt", "looking.txt"];
 
 fn table(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/messages").join(name)

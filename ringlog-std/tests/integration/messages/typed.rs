@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ringlog::event::{Event, EventHeader, Gap, GapReason, MetaTopic};
+use ringlog::event::{ClockKind, Event, EventHeader, Gap, GapReason, MetaTopic};
 use ringlog::schema::Schema;
 use ringlog::storage::{LogReader, LogWriter, MmapWriter, ReadEvent, SchemaList, salvage_log};
 
@@ -122,7 +122,7 @@ fn beside_broken(log: &Path) {
 }
 
 /// A log whose types have each kind and each tail.
-fn of_all_kinds(log: &Path) {
+pub(super) fn of_all_kinds(log: &Path) {
     let fields = r#"{"name":"at","offset":0,"kind":"timestamp"},{"name":"price","offset":8,"kind":"i64","scale":-2,"unit":"EUR"},
         {"name":"side","offset":16,"kind":"u8","labels":{"0":"buy","1":"sell"}},{"name":"code","offset":17,"kind":"text","length":3},
         {"name":"legs","offset":20,"kind":"array","length":2,"item":{"kind":"struct","size":2,"fields":[{"name":"id","offset":0,"kind":"u16"}]}}"#;
@@ -140,6 +140,13 @@ fn of_all_kinds(log: &Path) {
     writer.write_event(&EventHeader::new(1, 1, 24), &payload).unwrap();
     writer.write_event(&EventHeader::new(2, 3, 29), &[&payload[..], b"hello"].concat()).unwrap();
     writer.write_event(&EventHeader::new(3, 1, 3), b"abc").unwrap();
+    writer.close().unwrap();
+}
+
+/// A log whose clock counts nothing that is known.
+pub(super) fn ticks(log: &Path) {
+    let mut writer = LogWriter::options().clock(ClockKind::Unspecified).open(log).unwrap();
+    writer.write_event(&EventHeader::new(1, 1, 3), b"abc").unwrap();
     writer.close().unwrap();
 }
 

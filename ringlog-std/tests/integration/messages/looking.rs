@@ -1,0 +1,47 @@
+//! What `report`, `plot`, `top` and `export` refuse, and what an export leaves out.
+
+use std::fs;
+use std::path::Path;
+
+use super::programs::run;
+use super::typed::of_all_kinds;
+use super::{Row, assert_table};
+
+fn exports(folder: &Path) -> Vec<Row> {
+    let run = |name, line| run(name, folder, line);
+    vec![
+        run("an export of events that are no packets", "export DIR/kinds DIR/none.pcapng --to pcapng"),
+        run("an export into a file that is there", "export DIR/kinds DIR/none.pcapng --to pcapng"),
+        run("an export into a folder that is one file", "export DIR/kinds DIR/full --to json"),
+        run("tables into a folder that holds something", "export DIR/kinds DIR/full --to csv"),
+        run("tables in the place of something else", "export DIR/kinds DIR/full --to csv --force"),
+        run("tables in the place of a file", "export DIR/kinds DIR/none.pcapng --to csv --force"),
+        run("tables into a folder that is not there", "export DIR/kinds DIR/missing/tables --to csv"),
+        run("several tables into one file", "export DIR/kinds DIR/one.csv --to csv"),
+        run("a table into a file", "export DIR/kinds DIR/one.csv --to csv --type type_1"),
+        run("an export of no name", "export DIR/kinds DIR/.. --to csv"),
+        run("an export that this program cannot write", "export DIR/kinds DIR/one.parquet --to parquet"),
+        run("times that are no dates in a trace", "export DIR/ticks DIR/trace.json --to chrome-trace"),
+    ]
+}
+
+#[test]
+fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    of_all_kinds(&folder.join("kinds"));
+    super::typed::ticks(&folder.join("ticks"));
+    fs::create_dir(folder.join("full")).unwrap();
+    fs::write(folder.join("full/thesis.doc"), "x").unwrap();
+    let mut rows = exports(folder);
+    let run = |name, line| run(name, folder, line);
+    let many = format!("report DIR/kinds --out DIR/page.html{}", " --plot payload_size".repeat(13));
+    rows.extend([
+        run("a field of which some values do not fit", "plot DIR/kinds type_1.price"),
+        run("more fields than a page has", &many),
+        run("a page in the log", "report DIR/kinds --out DIR/kinds/page.html"),
+        run("a page in the place of a folder", "report DIR/kinds --out DIR/full"),
+        run("a live view that this program does not have", "top DIR/kinds"),
+    ]);
+    assert_table("looking.txt", &rows);
+}
