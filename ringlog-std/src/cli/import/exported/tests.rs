@@ -7,7 +7,9 @@ use crate::event::{ClockKind, Event, EventHeader};
 use crate::schema::{Schema, SchemaSet};
 use std::sync::Arc;
 
-fn records() -> Vec<(EventHeader, Vec<u8>)> {
+type Records = Vec<(EventHeader, Vec<u8>)>;
+
+fn records() -> Records {
     let event = |time: u64, flags, payload: &[u8]| {
         let header = EventHeader::new(1_700_000_000_000_000_000 + time, 3, payload.len() as u16);
         (header.with_flags(flags), payload.to_vec())
@@ -23,7 +25,7 @@ fn records() -> Vec<(EventHeader, Vec<u8>)> {
     ]
 }
 
-fn read(file: &Path) -> (Vec<(EventHeader, Vec<u8>)>, Vec<String>, SchemaList) {
+fn read(file: &Path) -> (Records, Vec<String>, SchemaList) {
     let mut feed = ExportedFeed::open(file, None).unwrap();
     let (mut found, mut payload) = (Vec::new(), Vec::new());
     loop {
