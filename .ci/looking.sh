@@ -3,6 +3,7 @@
 # Makes a log of a few files, the page of it, and what `info` says.
 report_of_demo() {
     local ringlog=$target/release/ringlog
+    rm -rf "$scratch/looked"
     run cargo build --release -p ringlog-std --bin ringlog
     run "$ringlog" serve --rate max --max-bytes 20MB --segment-size 4MiB --log "$scratch/looked" --json >"$scratch/looked.json"
     run "$ringlog" info "$scratch/looked" --json >"$scratch/looked-info.json"
