@@ -247,6 +247,17 @@ def endings(folder):
     print("a killed writer, a damaged segment, SIGTERM, NO_COLOR; no log, no terminal")
 
 
+def loses_its_terminal(log):
+    """One that no terminal shows any more ends: it would read the end of its input for ever."""
+    shown = Pane(80, 24)
+    shown.top(log)
+    shown.wait_for("writer")
+    pid = top_process(shown)
+    shown.close()
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
+    print("a terminal that is gone")
+
+
 def top_process(shown):
     shell = shown.tmux("display-message", "-p", "#{pane_pid}").strip()
     return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
@@ -317,6 +328,7 @@ def main():
         folder = Path(folder)
         sizes(folder)
         endings(folder)
+        loses_its_terminal(folder / "killed")
         rings(folder)
         full_speed(folder)
 

@@ -54,7 +54,7 @@ impl Draft {
         hidden.push(format!(".{}.partial", std::process::id()));
         let temporary = out.with_file_name(hidden);
         if is_folder {
-            fs::create_dir(&temporary).map_err(CliError::io("create the folder", &temporary))?;
+            fs::create_dir(&temporary).map_err(CliError::io("create the folder", out))?;
         }
         Ok(Self { out: out.into(), temporary, is_folder, is_done: false })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cli::error::CliError;
 use crate::cli::terminal::signals::Stop;
@@ -17,6 +18,8 @@ use crate::storage::Filter;
 
 /// Longest time until a look or a signal is noticed; a key is noticed at once.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long the program takes to end after a signal, at most.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Returns whether there is a terminal to draw on, with keys.
 pub(crate) fn has_terminal() -> bool {
@@ -36,6 +39,31 @@ impl Drop for Restored {
 /// Makes a filter of an expression; the words are for the user.
 pub(crate) type ToFilter<'a> = dyn FnMut(&str) -> Result<(Filter, Option<String>), String> + 'a;
 
+/// Ends the program if its terminal is gone, or a signal asks for it and nothing ends within [`GRACE`].
+///
+/// Reading keys from a terminal that has hung up never returns: crossterm reads its end again and again.
+fn end_without_terminal(stop: &Stop) -> io::Result<()> {
+    let stop = stop.clone();
+    let watch = move || {
+        loop {
+            std::thread::sleep(PAUSE);
+            let is_gone = has_hung_up();
+            if is_gone || stop.is_set() {
+                std::thread::sleep(GRACE);
+                ratatui::restore();
+                std::process::exit(i32::from(is_gone));
+            }
+        }
+    };
+    std::thread::Builder::new().name("ringlog-terminal".into()).spawn(watch).map(drop)
+}
+
+fn has_hung_up() -> bool {
+    let stdin = io::stdin();
+    let mut wanted = [PollFd::new(&stdin, PollFlags::empty())];
+    poll(&mut wanted, Some(&Timespec::default())).is_ok() && wanted[0].revents().contains(PollFlags::HUP)
+}
+
 /// Draws until the user quits, or the program is asked to end.
 pub(crate) fn run(
     mut state: State,
@@ -44,6 +72,7 @@ pub(crate) fn run(
     to_filter: &mut ToFilter<'_>,
     stop: &Stop,
 ) -> Result<(), CliError> {
+    end_without_terminal(stop).map_err(CliError::Output)?;
     let restored = Restored;
     let mut terminal = ratatui::try_init().map_err(CliError::Output)?;
     let mut is_changed = true;

@@ -19,8 +19,10 @@ fn exports(folder: &Path) -> Vec<Row> {
         run("tables into a folder that is not there", "export DIR/kinds DIR/missing/tables --to csv"),
         run("several tables into one file", "export DIR/kinds DIR/one.csv --to csv"),
         run("a table into a file", "export DIR/kinds DIR/one.csv --to csv --type type_1"),
-        run("an export of no name", "export DIR/kinds DIR/.. --to csv"),
         run("an export that this program cannot write", "export DIR/kinds DIR/one.parquet --to parquet"),
+        run("an export as JSON", "export DIR/kinds DIR/kinds.json --to json"),
+        run("an export that is imported as one type", "import DIR/kinds.json --log DIR/never --event-type 3"),
+        run("a folder that is no export", "import DIR/full --log DIR/never"),
         run("times that are no dates in a trace", "export DIR/ticks DIR/trace.json --to chrome-trace"),
     ]
 }
@@ -38,6 +40,9 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     let many = format!("report DIR/kinds --out DIR/page.html{}", " --plot payload_size".repeat(13));
     rows.extend([
         run("a field of which some values do not fit", "plot DIR/kinds type_1.price"),
+        run("a field that no type has", "plot DIR/kinds volume"),
+        run("a latency from what is no time", "report DIR/kinds --out DIR/page.html --latency code"),
+        run("an interval that is too short", "top DIR/kinds --interval 1ms"),
         run("more fields than a page has", &many),
         run("a page in the log", "report DIR/kinds --out DIR/kinds/page.html"),
         run("a page in the place of a folder", "report DIR/kinds --out DIR/full"),

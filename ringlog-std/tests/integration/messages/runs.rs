@@ -170,6 +170,7 @@ fn runs_say_what_the_table_says() {
         ("the help of cat", "help cat", "Values:"),
         ("the help of verify", "help verify", "Exit codes:"),
         ("the help of ring", "help ring", "Exit codes:"),
+        ("the help of export", "help export", "Exit codes:"),
         ("the help of completions", "help completions", "Where they go:"),
         ("the help without a command", "--help", "Usage: ringlog COMMAND"),
     ] {
