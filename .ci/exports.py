@@ -203,13 +203,13 @@ def long(ringlog, capture, folder):
     types, _ = records(ringlog, log)
     for name, rows in types.items():
         path = folder / "parquet-tables" / f"{name}.parquet"
-        count, = duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchone()
+        ((count,),) = duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall()
         assert count == len(rows), f"DuckDB: {name}: {count}"
         for field, value in flat(rows[0]["fields"]).items():
             if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-                total, = duckdb.sql(f"SELECT sum(\"{field}\") FROM '{path}'").fetchone()
+                ((total,),) = duckdb.sql(f"SELECT sum(\"{field}\") FROM '{path}'").fetchall()
                 assert total == sum(flat(row["fields"])[field] for row in rows), f"DuckDB: {name}.{field}: {total}"
-        first, = duckdb.sql(f"SELECT epoch_ns(min(timestamp)) FROM '{path}'").fetchone()
+        ((first,),) = duckdb.sql(f"SELECT epoch_ns(min(timestamp)) FROM '{path}'").fetchall()
         assert first == min(row["timestamp"] for row in rows), f"DuckDB: {name}: {first}"
     out = folder / "log.mcap"
     run(ringlog, "export", log, out, "--to", "mcap")

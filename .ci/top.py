@@ -251,7 +251,7 @@ def loses_its_terminal(log):
     """One that no terminal shows any more ends: it would read the end of its input for ever."""
     shown = Pane(80, 24)
     shown.top(log)
-    shown.wait_for("writer")
+    shown.wait_for("ringlog top")
     pid = top_process(shown)
     shown.close()
     until(lambda: not os.path.exists(f"/proc/{pid}"))
