@@ -22,7 +22,7 @@ fn exports(folder: &Path) -> Vec<Row> {
         run("an export that this program cannot write", "export DIR/kinds DIR/one.parquet --to parquet"),
         run("an export as JSON", "export DIR/kinds DIR/kinds.json --to json"),
         run("an export that is imported as one type", "import DIR/kinds.json --log DIR/never --event-type 3"),
-        run("a folder that is no export", "import DIR/full --log DIR/never"),
+        run("a folder of tables that no export wrote", "import DIR/other --log DIR/never"),
         run("times that are no dates in a trace", "export DIR/ticks DIR/trace.json --to chrome-trace"),
     ]
 }
@@ -35,13 +35,15 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     super::typed::ticks(&folder.join("ticks"));
     fs::create_dir(folder.join("full")).unwrap();
     fs::write(folder.join("full/thesis.doc"), "x").unwrap();
+    fs::create_dir(folder.join("other")).unwrap();
+    fs::write(folder.join("other/prices.csv"), "time,price\n1,2\n").unwrap();
     let mut rows = exports(folder);
     let run = |name, line| run(name, folder, line);
     let many = format!("report DIR/kinds --out DIR/page.html{}", " --plot payload_size".repeat(13));
     rows.extend([
         run("a field of which some values do not fit", "plot DIR/kinds type_1.price"),
         run("a field that no type has", "plot DIR/kinds volume"),
-        run("a latency from what is no time", "report DIR/kinds --out DIR/page.html --latency code"),
+        run("a latency from what is no time", "report DIR/kinds --out DIR/page.html --latency price"),
         run("an interval that is too short", "top DIR/kinds --interval 1ms"),
         run("more fields than a page has", &many),
         run("a page in the log", "report DIR/kinds --out DIR/kinds/page.html"),
