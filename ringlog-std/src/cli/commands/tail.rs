@@ -74,7 +74,7 @@ pub(crate) fn run(args: &TailArgs) -> Result<Outcome, CliError> {
 fn wait_for(log: &Path, stop: &Stop) -> bool {
     let is_missing = || log.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     if is_missing() {
-        eprint(&format!("ringlog: waiting for {}, which is not there yet", log.display()));
+        eprint(&format!("ringlog: waiting for {}, which is not there yet; Ctrl-C ends it", log.display()));
     }
     while is_missing() {
         if stop.is_set() || is_output_gone() {

@@ -55,7 +55,7 @@ impl Target for Lines {
             // The printer has said how many.
             done.is_lossy = left_out > 0;
             done.notes.push(format!(
-                "a table of {name}, without a description beside it: give one to `import` by --schema"
+                "a table of {name} without a description beside it; give one to `import` by --schema"
             ));
         }
         Ok(done)

@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::import::guess::guess;
 use crate::storage::LogIndex;
 
-/// As many bytes as tell formats apart.
+/// Bytes by which formats are known.
 const HEAD: u64 = 64 * 1024;
 
 /// Replaces the error about a command that there is not, where it is the name of a file or folder.

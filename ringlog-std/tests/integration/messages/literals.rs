@@ -105,7 +105,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "the kernel and the file system decide it; a test of `cli::limits` runs it in memory",
     ),
     (
-        "ringlog: waiting for {}, which is not there yet",
+        "ringlog: waiting for {}, which is not there yet; Ctrl-C ends it",
         "it would wait for ever; a test of `cli::tail` makes what it waits for",
     ),
     (
