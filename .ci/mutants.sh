@@ -9,13 +9,15 @@ mutants_out=$target/mutants
 
 # `mutants_of PACKAGE SECONDS FILES FILTER...`: the unit tests, and of the integration tests what the filters let through.
 mutants_of() {
-    local package=$1 seconds=$2 files=$3 status=0
+    local package=$1 seconds=$2 files=$3 status=0 tests=$1
+    # Its integration tests are a package.
+    [[ $package != ringlog-std ]] || tests=ringlog-std,ringlog-tests
     shift 3
     rm -rf "${mutants_out:?}/$package"
     mkdir -p "$mutants_out/$package"
     # Not in place: cargo-mutants works on a copy.
     CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_INCREMENTAL=1 \
-        run cargo mutants -p "$package" -j1 --timeout "$seconds" --colors never --no-shuffle \
+        run cargo mutants -p "$package" --test-package "$tests" -j1 --timeout "$seconds" --colors never --no-shuffle \
         -o "$mutants_out/$package" -f "$files" ${RINGLOG_MUTANTS_SHARD:+--shard "$RINGLOG_MUTANTS_SHARD" --sharding round-robin} \
         --cargo-arg=--lib --cargo-arg=--test=integration -- -- "$@" || status=$?
     # 2 and 3: some survived, some ran into the limit. Which ones is looked at below.

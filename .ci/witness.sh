@@ -82,7 +82,7 @@ witness_thread() {
 # The library's threads: `witness_threads_std TEST...`. What two mappings of one file share is not seen: docs/unsafe.md.
 witness_threads_std() {
     export TSAN_OPTIONS="allocator_may_return_null=1 halt_on_error=1 exitcode=66"
-    RINGLOG_IMAGES=500 witness_cargo thread test -q -p ringlog-std --no-default-features "$@"
+    RINGLOG_IMAGES=500 witness_cargo thread test -q -p ringlog-std -p ringlog-tests --no-default-features "$@"
 }
 
 witness_valgrind() {
@@ -121,7 +121,7 @@ step_asan() {
     witness_planted address use-after-free 'heap-use-after-free'
     witness_planted address leak 'detected memory leaks'
     witness_cargo address test -q -p ringlog-nostd --lib --tests
-    RINGLOG_IMAGES=500 witness_cargo address test -q -p ringlog-std --no-default-features "${witness_std_tests[@]}"
+    RINGLOG_IMAGES=500 witness_cargo address test -q -p ringlog-std -p ringlog-tests --no-default-features "${witness_std_tests[@]}"
 }
 
 about_msan="the core under MemorySanitizer"

@@ -377,6 +377,10 @@ mod tests {
         assert_eq!(import(&format!("{line} --format lines")).unwrap().format, Format::Lines);
         assert!(import(&format!("{line} --format lines --time-unit ms")).is_err());
         let error = import(&format!("{} --log x", folder.path().display())).unwrap_err().to_string();
+        assert!(error.contains("a folder of tables"), "{error}");
+        std::fs::create_dir(folder.path().join("none")).unwrap();
+        let error =
+            import(&format!("{} --log x", folder.path().join("none").display())).unwrap_err().to_string();
         assert!(error.contains("a folder; give a file"), "{error}");
         assert!(import("/dev/null --log x").unwrap_err().to_string().contains("`ringlog serve --feed`"));
         for (name, bytes, named) in [("a.zip", &b"PK\x03\x04\0"[..], "zip"), ("b.csv", b"", "empty")] {

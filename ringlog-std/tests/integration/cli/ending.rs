@@ -184,7 +184,7 @@ fn a_follower_of_a_closed_log_without_its_last_file_ends_with_an_error() {
 
 /// Runs `docs/reader.py` on a log; returns its exit code and output.
 fn read_by_the_document(log: &Path) -> (Option<i32>, String) {
-    let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reader.py");
+    let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reader.py");
     let output = std::process::Command::new("python3").arg(reader).arg(log).output().unwrap();
     (output.status.code(), stderr_of(&output))
 }

@@ -66,12 +66,9 @@ fn what_a_format_cannot_hold_is_counted_and_no_output_is_replaced_unasked() {
         (times, &trace["otherData"]["start"]),
         (vec![80_000_000_000.0], &"1699920000000000000".into())
     );
-    #[cfg(not(feature = "parquet"))]
-    {
-        let output = export(&["--to", "parquet", "--force"]);
-        assert_code(&output, 2);
-        assert!(stderr_of(&output).contains("cargo build --release -p ringlog-std --features parquet"));
-    }
+    let output = export(&["--to", "parquet", "--force"]);
+    assert_code(&output, 2);
+    assert!(stderr_of(&output).contains("cargo build --release -p ringlog-std --features parquet"));
     // A damaged log leaves what was there.
     let before = std::fs::read(&out).unwrap();
     let segment = log.join("00000000000000000000.evtl");

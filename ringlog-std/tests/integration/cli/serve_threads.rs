@@ -28,7 +28,8 @@ fn place(task: &Path) -> Option<(String, Place)> {
     Some((read("comm")?.trim_end().to_owned(), (nice, cpus.trim().to_owned())))
 }
 
-const THREADS: [&str; 5] = ["ringlog", "ringlog-pages", "ringlog-recorde", "ringlog-segment", "ringlog-sync"];
+const THREADS: [&str; 5] =
+    ["ringlog-tested", "ringlog-pages", "ringlog-recorde", "ringlog-segment", "ringlog-sync"];
 
 /// Starts `serve` with these options, and waits until each of its threads is where it should be.
 fn assert_places(more: &[&str], expected: [Place; 5]) {

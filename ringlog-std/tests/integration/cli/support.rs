@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use ringlog::storage::{LogWriter, LogWriterOptions, OpenError};
 use serde_json::Value;
 
-pub(crate) const RINGLOG: &str = env!("CARGO_BIN_EXE_ringlog");
-pub(crate) const STRESS: &str = env!("CARGO_BIN_EXE_stress");
+pub(crate) const RINGLOG: &str = env!("CARGO_BIN_EXE_ringlog-tested");
+pub(crate) const STRESS: &str = env!("CARGO_BIN_EXE_stress-tested");
 
 /// Runs `ringlog` to its end.
 pub(crate) fn ringlog<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Output {
@@ -181,5 +181,5 @@ pub(crate) fn log_writer(options: &LogWriterOptions, log: &Path) -> LogWriter {
 
 /// Returns the path of a file in `tests/data`.
 pub(crate) fn test_data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
 }

@@ -385,7 +385,7 @@ const APART: [(&str, &str); 8] = [
 ];
 
 fn messages() -> Vec<(PathBuf, String)> {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAMS);
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(PROGRAMS);
     let mut files = program_files(&programs);
     let is_apart = |path: &Path, part: &str| {
         let rest = path.strip_prefix(&programs).ok().and_then(Path::to_str);

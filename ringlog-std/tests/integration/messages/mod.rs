@@ -75,7 +75,7 @@ const PROGRAM_TABLES: [&str; 7] =
     ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt", "typed.txt", "looking.txt"];
 
 fn table(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/messages").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/messages").join(name)
 }
 
 /// Compares rows with the table of this name.

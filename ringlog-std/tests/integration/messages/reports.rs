@@ -143,7 +143,7 @@ fn salvage(folder: &Path) -> Vec<Row> {
     changed(folder, "end-gone", LAST, |path| fs::remove_file(path).unwrap());
     writer_file::set_open(&folder.join("end-gone"));
     changed(folder, "headless", LAST, |path| patch(path, 0, &[0; 64]));
-    let described = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/typed/damaged_preamble.evtl");
+    let described = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/typed/damaged_preamble.evtl");
     fs::copy(described, folder.join("described.evtl")).unwrap();
     let run = |name, line| run(name, folder, line);
     vec![

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// All sources of the crates.
 pub(super) fn source_files() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     [files_below(&root.join("src")), files_below(&root.join("../ringlog-nostd/src"))].concat()
 }
 

@@ -9,7 +9,7 @@ use ringlog::storage::{
 };
 
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/typed").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/typed").join(name)
 }
 
 fn schemas_of(event: &Event<'_>) -> SchemaList {
