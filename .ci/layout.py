@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = ROOT / "docs/design.md"
-ROW = re.compile(r"^\| `(ringlog-\w+/src/[^`]*)` \|", re.M)
+ROW = re.compile(r"^\| `(ringlog-\w+(?:/\w+)?/src/[^`]*)` \|", re.M)
 NAMED_FILE = re.compile(r"`([\w/.-]+\.rs)`")
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|r#*".*?"#*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.S)
 TEST_MODULE = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*(?:pub(?:\([^)]*\))? )?mod \w+ (?=\{)")
@@ -202,7 +202,7 @@ def main(*options):
     if "--self-test" in options:
         return self_test(order)
     faults = []
-    for src in ("ringlog-nostd/src", "ringlog-std/src"):
+    for src in ("ringlog-nostd/src", "ringlog-std/src", "ringlog-std/cli/src"):
         library = Library(src)
         edges = sorted(set(library.imports()))
         if "--edges" in options:

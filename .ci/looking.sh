@@ -4,7 +4,7 @@
 report_of_demo() {
     local ringlog=$target/release/ringlog
     rm -rf "$scratch/looked"
-    run cargo build --release -p ringlog-std --bin ringlog
+    run cargo build --release -p ringlog-cli --bin ringlog
     run "$ringlog" serve --rate max --max-bytes 20MB --segment-size 4MiB --log "$scratch/looked" --json >"$scratch/looked.json"
     run "$ringlog" info "$scratch/looked" --json >"$scratch/looked-info.json"
     run "$ringlog" report "$scratch/looked" -o "$scratch/report.html" --plot order_add.price --plot interarrival
@@ -32,7 +32,7 @@ step_browser() {
 about_looking_rate="the rate and the memory of report on a log of 2 GB, beside verify --jobs 1 in the same run"
 step_looking_rate() {
     need python3 python3
-    run cargo build --release -p ringlog-std --bin ringlog
+    run cargo build --release -p ringlog-cli --bin ringlog
     run "$target/release/ringlog" serve --rate max --max-bytes "${RINGLOG_LOOKING_BYTES:-2GB}" --log "$scratch/rate" --json >"$scratch/rate.json"
     run python3 .ci/looking_rate.py "$target/release/ringlog" "$scratch/rate" "$scratch"
 }

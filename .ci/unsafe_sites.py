@@ -10,7 +10,7 @@ each is the first cell of a table row, under a heading that is the file's name: 
 import re, sys
 from pathlib import Path
 
-LIBRARIES = ("ringlog-nostd/src", "ringlog-nostd/c/src", "ringlog-std/src", "ringlog-std/c/src")
+LIBRARIES = ("ringlog-nostd/src", "ringlog-nostd/c/src", "ringlog-std/src", "ringlog-std/c/src", "ringlog-std/cli/src")
 # Where unsafe is allowed at all.
 FILES = {
     "ringlog-nostd/src/protocol/parts.rs", "ringlog-nostd/src/protocol/read_end.rs", "ringlog-nostd/src/protocol/write_end.rs",

@@ -89,9 +89,8 @@
 //!
 //! # Features
 //!
-//! - `cli` (default): builds the programs `ringlog` and `stress`. A library user turns it off.
-//! - `macros` (part of `cli`): adds typed events.
-//! - `schema` (part of `cli`): adds the module `schema`.
+//! - `macros` (default): adds typed events.
+//! - `schema` (default): adds the module `schema`.
 //! - `log`: a logger for the facade `log`, in the module `logging`.
 //! - `tracing`: a layer for `tracing-subscriber`, in the module `logging`.
 //! - `async`: adds ends of a ring that a task of any executor awaits (`SpscRingBuffer::split_async`).
@@ -127,8 +126,13 @@ mod readme {}
 mod operating {}
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub mod logging;
+#[cfg(test)]
+#[path = "../tests/integration/many_segments.rs"]
+mod many_segments;
 pub(crate) mod os;
 pub(crate) mod parallel;
+#[doc(hidden)]
+pub mod programs;
 pub mod recorder;
 pub mod ring;
 #[cfg(feature = "schema")]
@@ -136,10 +140,6 @@ pub mod schema;
 pub mod storage;
 pub(crate) mod wait;
 pub(crate) mod words;
-
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 
 #[cfg(feature = "macros")]
 #[doc(hidden)]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Returns how many segments are read at a time unless the caller says it: one for each processor.
-pub(crate) fn default_jobs() -> NonZero<usize> {
+pub fn default_jobs() -> NonZero<usize> {
     thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
 

@@ -39,7 +39,7 @@ impl Default for Idle {
 
 /// How long a thread has been waiting without a break.
 #[derive(Debug)]
-pub(crate) struct Waiter {
+pub struct Waiter {
     idle: Idle,
     backoff: Backoff,
     next_sleep: Duration,
@@ -51,12 +51,14 @@ const GATHERING_SPINS: u32 = 64;
 const FIRST_SLEEP: Duration = Duration::from_micros(20);
 
 impl Waiter {
-    pub(crate) fn new(idle: Idle) -> Self {
+    #[doc(hidden)]
+    pub fn new(idle: Idle) -> Self {
         Self { idle, backoff: Backoff::new(), next_sleep: FIRST_SLEEP }
     }
 
     /// Begins again: there was work.
-    pub(crate) fn reset(&mut self) {
+    #[doc(hidden)]
+    pub fn reset(&mut self) {
         self.backoff.reset();
         self.next_sleep = FIRST_SLEEP;
     }
@@ -65,7 +67,8 @@ impl Waiter {
     ///
     /// A consumer that checks again at once takes the cache line with the producer's position away from it for every
     /// event. The producer, whose stores wait for that line, slows down.
-    pub(crate) fn let_gather(&mut self) {
+    #[doc(hidden)]
+    pub fn let_gather(&mut self) {
         self.reset();
         for _ in 0..GATHERING_SPINS {
             std::hint::spin_loop();
@@ -73,7 +76,8 @@ impl Waiter {
     }
 
     /// Waits once more: there was no work.
-    pub(crate) fn wait(&mut self) {
+    #[doc(hidden)]
+    pub fn wait(&mut self) {
         match self.idle {
             Idle::Spin => std::hint::spin_loop(),
             Idle::Yield => self.backoff.snooze(),

@@ -21,7 +21,7 @@ impl fmt::Display for Counted {
 }
 
 /// Returns an error's text without the advice.
-pub(crate) fn cause(error: &impl fmt::Display) -> String {
+pub fn cause(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     text.split_once("; ").map_or(text.as_str(), |(cause, _)| cause).to_owned()
 }
@@ -56,8 +56,7 @@ pub(crate) fn has_size_limit(bytes: u64) -> bool {
 }
 
 /// Returns what the system said and what to do; errors that this program creates have both.
-#[cfg(feature = "cli")]
-pub(crate) fn io_words(error: &io::Error) -> String {
+pub fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
     if text.contains("; ") { text } else { format!("{text}; {}", io_advice(error)) }
 }
@@ -65,7 +64,7 @@ pub(crate) fn io_words(error: &io::Error) -> String {
 /// Whether a terminal or an editor takes this character as a command: control characters, line and paragraph
 /// separators, and changes of the writing direction.
 #[cfg(feature = "schema")]
-pub(crate) fn is_risky(sign: char) -> bool {
+pub fn is_risky(sign: char) -> bool {
     let turns = matches!(sign, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}');
     sign.is_control() || turns || matches!(sign, '\u{2028}' | '\u{2029}')
 }

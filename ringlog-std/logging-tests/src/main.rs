@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ringlog::cli::ringlog()
+    ringlog_cli::ringlog()
 }

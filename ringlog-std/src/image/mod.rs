@@ -8,6 +8,4 @@ pub(crate) mod ring_image;
 mod tests;
 pub(crate) mod words;
 
-#[cfg(feature = "cli")]
-pub(crate) use ring_image::RingImageErrorKind;
 pub use ring_image::{RingImage, RingImageError};

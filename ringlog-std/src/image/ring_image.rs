@@ -67,7 +67,8 @@ pub struct RingImageError {
     offset: usize,
     /// The words that the magic indicates.
     form: WordForm,
-    pub(crate) kind: RingImageErrorKind,
+    #[doc(hidden)]
+    pub kind: RingImageErrorKind,
 }
 
 impl RingImageError {
@@ -111,7 +112,7 @@ impl RingImageError {
 
 /// What is wrong with the control words of a ring in a dump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum RingImageErrorKind {
+pub enum RingImageErrorKind {
     /// No ring has this capacity with this overrun.
     #[error(
         "a capacity of {capacity} and an overrun of {overrun} bytes are those of no ring; if one was there, it is overwritten, so pass over it"
@@ -275,8 +276,8 @@ impl<'i> RingImage<'i> {
         self.form.big_endian
     }
 
-    #[cfg(any(feature = "cli", test))]
-    pub(crate) const fn word_form(&self) -> WordForm {
+    #[doc(hidden)]
+    pub const fn word_form(&self) -> WordForm {
         self.form
     }
 

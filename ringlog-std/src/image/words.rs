@@ -8,15 +8,15 @@ pub(crate) const OVERWRITING: u64 = 1 << 15;
 
 /// How a machine stores its words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct WordForm {
+pub struct WordForm {
     /// Bytes of a word: 2, 4 or 8.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Whether the most significant byte comes first.
-    pub(crate) big_endian: bool,
+    pub big_endian: bool,
 }
 
 impl WordForm {
-    pub(crate) const ALL: [Self; 6] = [
+    pub const ALL: [Self; 6] = [
         Self { bytes: 8, big_endian: false },
         Self { bytes: 8, big_endian: true },
         Self { bytes: 4, big_endian: false },
@@ -25,7 +25,7 @@ impl WordForm {
         Self { bytes: 2, big_endian: true },
     ];
 
-    pub(crate) fn magic(self) -> &'static [u8] {
+    pub fn magic(self) -> &'static [u8] {
         match (self.bytes, self.big_endian) {
             (8, true) => b"RINGLOG1",
             (8, false) => b"1GOLGNIR",

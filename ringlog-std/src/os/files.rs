@@ -63,7 +63,6 @@ fn careful(options: &mut OpenOptions) -> &OpenOptions {
 }
 
 fn regular(opened: io::Result<File>) -> io::Result<File> {
-    #[cfg(test)]
     OPENED_FILES.set(OPENED_FILES.get() + 1);
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     match opened {
@@ -108,7 +107,7 @@ pub(crate) fn names_of(file: &File) -> io::Result<u64> {
 }
 
 /// Returns the folder that a path is in.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
+pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.into(),
         _ => PathBuf::from("."),
@@ -125,8 +124,7 @@ pub(crate) fn try_hold(file: &File) -> io::Result<bool> {
     }
 }
 
-#[cfg(test)]
 thread_local! {
-    /// How many files this thread opened, for tests.
-    pub(crate) static OPENED_FILES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    /// How many files this thread opened: tests of this library and of the programs ask for it.
+    pub static OPENED_FILES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

@@ -30,7 +30,7 @@ pub(crate) fn exclusive_holder(file: &File) -> Option<u32> {
 /// Returns a process that writes the file of a log: it has a lock on it, of either kind, and maps it for writing.
 ///
 /// `None` if there is none, or if it cannot be seen.
-pub(crate) fn live_writer(file: &File) -> Option<u32> {
+pub fn live_writer(file: &File) -> Option<u32> {
     let name = name_in_locks(file)?;
     let writes = |pid: &u32| maps_for_writing(*pid, file) == Some(true);
     let all = |locks: String| locks.lines().filter_map(|line| Some(holder_in(line, &name)?.0)).find(writes);
@@ -38,8 +38,7 @@ pub(crate) fn live_writer(file: &File) -> Option<u32> {
 }
 
 /// Returns whether the process has the file open; `None` if that cannot be seen. A process that has ended has nothing open.
-#[cfg(feature = "cli")]
-pub(crate) fn has_open(pid: u32, file: &File) -> Option<bool> {
+pub fn has_open(pid: u32, file: &File) -> Option<bool> {
     let wanted = file.metadata().ok()?;
     let entries = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),

@@ -14,7 +14,6 @@ pub(crate) mod ownership;
 pub(crate) mod platform;
 pub(crate) mod sync;
 pub(crate) mod temporary;
-#[cfg(feature = "cli")]
 pub(crate) mod threads;
 pub(crate) mod time;
 pub(crate) mod uncached;

@@ -74,7 +74,7 @@ fn fill_copy(from: &File, to: &File) -> io::Result<()> {
 }
 
 /// Returns a name that nobody has. The process id in it shows a person whose it was; the rest cannot be guessed.
-pub(crate) fn temporary_name(start: &OsStr, end: &str) -> OsString {
+pub fn temporary_name(start: &OsStr, end: &str) -> OsString {
     let drawn = RandomState::new().build_hasher().finish();
     let mut name = start.to_owned();
     name.push(format!("{}-{drawn:016x}{end}", std::process::id()));
@@ -82,7 +82,7 @@ pub(crate) fn temporary_name(start: &OsStr, end: &str) -> OsString {
 }
 
 /// Returns the start of the names of the temporary files for `name`.
-pub(crate) fn temporary_start(name: &OsStr) -> OsString {
+pub fn temporary_start(name: &OsStr) -> OsString {
     let mut start = OsString::from(".");
     start.push(name);
     start.push(".");

@@ -7,18 +7,18 @@ use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Keeps the calling thread on these processors.
-pub(crate) fn run_on(cpus: &CpuSet) -> io::Result<()> {
+pub fn run_on(cpus: &CpuSet) -> io::Result<()> {
     Ok(sched_setaffinity(None, cpus)?)
 }
 
 /// Sets the nice value of the calling thread, and of no other one.
-pub(crate) fn set_nice(nice: i32) -> io::Result<()> {
+pub fn set_nice(nice: i32) -> io::Result<()> {
     // POSIX means the process. On Linux each thread has its own, and this is the calling one's.
     Ok(setpriority_process(None, nice)?)
 }
 
 /// Returns those of the processors on which this process cannot run. The calling thread stays where it was.
-pub(crate) fn missing_of(cpus: &CpuSet) -> io::Result<Vec<usize>> {
+pub fn missing_of(cpus: &CpuSet) -> io::Result<Vec<usize>> {
     let before = sched_getaffinity(None)?;
     // The kernel refuses only if none is left, and leaves out the others in silence.
     let taken = match run_on(cpus) {

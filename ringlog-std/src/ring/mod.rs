@@ -23,9 +23,9 @@ mod heap;
 mod notify;
 mod ring_buffer;
 pub(crate) mod ring_file;
-mod role;
+pub(crate) mod role;
 mod schema_file;
-mod shared;
+pub(crate) mod shared;
 mod shared_draft;
 mod shared_error;
 mod shared_memory;
@@ -43,11 +43,7 @@ pub use ring_buffer::RingBuffer;
 pub(crate) use ringlog_nostd::SkipError;
 pub use ringlog_nostd::{Batch, Claim, Delivery, Lent, Loss, RingError, RingFault, RingOptions, WriteError};
 pub(crate) use role::RoleLock;
-#[cfg(feature = "cli")]
-pub(crate) use role::{RoleOwner, look_at_owner};
 pub use shared::SharedRing;
-#[cfg(feature = "cli")]
-pub(crate) use shared::{current_boot, schemas_of};
 pub(crate) use shared::{identity_after, new_identity};
 pub use shared_error::{Role, SharedRingError};
 pub use spsc::SpscRingBuffer;

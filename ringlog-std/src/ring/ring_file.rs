@@ -2,7 +2,7 @@
 //!
 //! What is wrong with a ring is found here, for those who explain it. Both ends may be at work meanwhile.
 #![forbid(unsafe_code)]
-#![cfg_attr(not(feature = "cli"), expect(dead_code, reason = "errors need less of it than `ringlog ring`"))]
+#![expect(missing_docs, reason = "public for the programs alone: see the module `programs`")]
 
 use std::fmt;
 use std::fs::File;
@@ -17,20 +17,20 @@ use crate::os::files::open_to_read;
 use crate::words::Counted;
 
 /// Offsets of the control words of a 64-bit ring, and of its data.
-pub(crate) mod offsets {
-    pub(crate) const LAYOUT: u64 = 8;
-    pub(crate) const CAPACITY: u64 = 16;
-    pub(crate) const OVERRUN: u64 = 24;
-    pub(crate) const IDENTITY: u64 = 32;
-    pub(crate) const BOOT: u64 = 40;
-    pub(crate) const HEAD: u64 = 128;
-    pub(crate) const PRODUCER_CLOSED: u64 = 136;
-    pub(crate) const LOST: u64 = 144;
-    pub(crate) const FIRST_LOSS: u64 = 160;
-    pub(crate) const SCHEMAS: u64 = 168;
-    pub(crate) const TAIL: u64 = 256;
-    pub(crate) const CONSUMER_CLOSED: u64 = 264;
-    pub(crate) const DATA: u64 = 384;
+pub mod offsets {
+    pub const LAYOUT: u64 = 8;
+    pub const CAPACITY: u64 = 16;
+    pub const OVERRUN: u64 = 24;
+    pub const IDENTITY: u64 = 32;
+    pub const BOOT: u64 = 40;
+    pub const HEAD: u64 = 128;
+    pub const PRODUCER_CLOSED: u64 = 136;
+    pub const LOST: u64 = 144;
+    pub const FIRST_LOSS: u64 = 160;
+    pub const SCHEMAS: u64 = 168;
+    pub const TAIL: u64 = 256;
+    pub const CONSUMER_CLOSED: u64 = 264;
+    pub const DATA: u64 = 384;
 }
 use offsets::{CAPACITY, DATA, HEAD, LAYOUT, OVERRUN, TAIL};
 
@@ -48,12 +48,13 @@ const OVERWRITING: u64 = 1 << 15;
 const NEWEST_LAYOUT: u64 = 2;
 
 /// Who most probably made a ring corrupt.
-pub(crate) const LIKELY_CAUSE: &str = "most likely the program that writes this ring does not follow docs/format.md, or \
+pub const LIKELY_CAUSE: &str = "most likely the program that writes this ring does not follow docs/format.md, or \
                                        writes without the producer's role";
 
 /// Why a file is no ring that this program reads.
 #[derive(Debug)]
-pub(crate) enum NoRing {
+pub enum NoRing {
+    /// It cannot be read.
     Io(io::Error),
     /// What the file is instead, and what to do.
     Other(String),
@@ -67,15 +68,15 @@ impl From<io::Error> for NoRing {
 
 /// The positions of a ring, read one after the other: the tail first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Positions {
-    pub(crate) tail: u64,
-    pub(crate) head: u64,
-    pub(crate) capacity: u64,
+pub struct Positions {
+    pub tail: u64,
+    pub head: u64,
+    pub capacity: u64,
 }
 
 /// Why two positions cannot be those of one ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum PositionProblem {
+pub enum PositionProblem {
     /// A position is no multiple of 8.
     Unaligned { word: &'static str, offset: u64, position: u64 },
     /// The head is before the tail.
@@ -105,12 +106,12 @@ impl fmt::Display for PositionProblem {
 
 impl Positions {
     /// Returns the number of unread bytes; a ring that is not corrupt has at most its capacity.
-    pub(crate) const fn unread_bytes(&self) -> u64 {
+    pub const fn unread_bytes(&self) -> u64 {
         self.head.wrapping_sub(self.tail)
     }
 
     /// Returns what is wrong with them.
-    pub(crate) const fn problem(&self) -> Option<PositionProblem> {
+    pub const fn problem(&self) -> Option<PositionProblem> {
         let Self { tail, head, capacity } = *self;
         if !head.is_multiple_of(8) {
             return Some(PositionProblem::Unaligned { word: "head", offset: HEAD, position: head });
@@ -128,7 +129,7 @@ impl Positions {
 
 /// Why bytes are no record that a ring stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RecordProblem {
+pub enum RecordProblem {
     /// Fewer bytes than a header has are published.
     Cut {
         left: u64,
@@ -192,7 +193,7 @@ impl fmt::Display for RecordProblem {
 
 /// What is wrong with a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Corruption {
+pub enum Corruption {
     Positions(PositionProblem),
     Record { position: u64, problem: RecordProblem },
 }
@@ -210,34 +211,34 @@ impl fmt::Display for Corruption {
 
 /// What is unread in a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Unread {
+pub struct Unread {
     /// Events, without GAP records.
-    pub(crate) events: u64,
-    pub(crate) gap_records: u64,
+    pub events: u64,
+    pub gap_records: u64,
     /// What the GAP records count; `None` if one of them does not know.
-    pub(crate) lost: Option<u64>,
+    pub lost: Option<u64>,
     /// The bytes of these records.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Where they end, if that is before the head.
-    pub(crate) corruption: Option<Corruption>,
+    pub corruption: Option<Corruption>,
 }
 
 /// A ring in a file, opened for reading only.
 #[derive(Debug)]
-pub(crate) struct RingFile {
+pub struct RingFile {
     file: File,
-    pub(crate) layout_version: u64,
-    pub(crate) capacity: u64,
+    pub layout_version: u64,
+    pub capacity: u64,
     /// Length of the longest record in bytes.
-    pub(crate) overrun: u64,
-    pub(crate) is_retained: bool,
-    pub(crate) overwrites_oldest: bool,
-    pub(crate) file_bytes: u64,
+    pub overrun: u64,
+    pub is_retained: bool,
+    pub overwrites_oldest: bool,
+    pub file_bytes: u64,
 }
 
 impl RingFile {
     /// Opens the file and checks what never changes in a ring: layout and sizes.
-    pub(crate) fn open(path: &Path) -> Result<Self, NoRing> {
+    pub fn open(path: &Path) -> Result<Self, NoRing> {
         let other = |words: String| Err(NoRing::Other(words));
         let file = open_to_read(path)?;
         let file_bytes = file.metadata()?.len();
@@ -286,17 +287,17 @@ impl RingFile {
     }
 
     /// Returns the longest payload in bytes.
-    pub(crate) fn max_payload(&self) -> u64 {
+    pub fn max_payload(&self) -> u64 {
         (self.overrun - HEADER_LEN as u64).min(65_535)
     }
 
     /// Reads a control word.
-    pub(crate) fn load(&self, offset: u64) -> io::Result<u64> {
+    pub fn load(&self, offset: u64) -> io::Result<u64> {
         load(&self.file, offset)
     }
 
     /// Reads the positions; more than once if they contradict each other, as the ends may move between two loads.
-    pub(crate) fn positions(&self) -> io::Result<Positions> {
+    pub fn positions(&self) -> io::Result<Positions> {
         let mut looks = 0;
         loop {
             let found = Positions { tail: self.load(TAIL)?, head: self.load(HEAD)?, capacity: self.capacity };
@@ -308,7 +309,7 @@ impl RingFile {
     }
 
     /// Walks the unread records. `None` if they change faster than they are read.
-    pub(crate) fn unread(&self) -> io::Result<(Positions, Option<Unread>)> {
+    pub fn unread(&self) -> io::Result<(Positions, Option<Unread>)> {
         let mut walks = 0;
         loop {
             let found = self.positions()?;
@@ -443,8 +444,7 @@ fn not_this_magic(magic: [u8; 8]) -> Option<&'static str> {
 }
 
 /// Returns whether a file begins as a ring does, of this machine or another one.
-#[cfg(feature = "top")]
-pub(crate) fn begins_like_a_ring(path: &Path) -> bool {
+pub fn begins_like_a_ring(path: &Path) -> bool {
     let mut magic = [0; 8];
     let is_read = open_to_read(path).is_ok_and(|file| file.read_exact_at(&mut magic, 0).is_ok());
     is_read && !not_this_magic(magic).is_some_and(|words| words.starts_with("no ring"))

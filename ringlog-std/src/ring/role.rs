@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::os::files::{is_at, open_or_create};
-#[cfg(feature = "cli")]
 use crate::os::lock_holder::{exclusive_holder, has_open};
 use crate::os::ownership::Ownership;
 
@@ -84,9 +83,8 @@ impl RoleLock {
 }
 
 /// Who has a role, as far as it can be seen without taking it.
-#[cfg(feature = "cli")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RoleOwner {
+pub enum RoleOwner {
     /// Nobody has claimed it since its file was made.
     Never,
     /// Nobody has it now. The process is the last that had it.
@@ -100,8 +98,7 @@ pub(crate) enum RoleOwner {
 }
 
 /// Returns who has a role in the ring `path`. Takes no lock.
-#[cfg(feature = "cli")]
-pub(crate) fn look_at_owner(ring: &Path, role: Role) -> io::Result<RoleOwner> {
+pub fn look_at_owner(ring: &Path, role: Role) -> io::Result<RoleOwner> {
     let path = file_of(ring, role);
     let file = match crate::os::files::open_to_read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(RoleOwner::Never),
@@ -184,7 +181,6 @@ mod tests {
         assert_eq!(RoleLock::claim(&ring, Role::Producer).unwrap().role(), Role::Producer);
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn an_owner_is_seen_without_taking_the_role() {
         let folder = tempfile::tempdir().unwrap();

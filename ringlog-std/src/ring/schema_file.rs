@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "schema")]
     #[test]
     fn the_file_is_one_that_schema_commands_read() {
         let mut list = all();

@@ -284,7 +284,8 @@ impl SharedRing {
     }
 
     /// Takes the producer's role and leaves the ring's descriptions as they are.
-    pub(crate) fn claim_producer_as_described(&self) -> Result<Producer, SharedRingError> {
+    #[doc(hidden)]
+    pub fn claim_producer_as_described(&self) -> Result<Producer, SharedRingError> {
         let lock = self.claim(Role::Producer)?;
         self.memory.producer(lock).map_err(|source| self.contents(source))
     }
@@ -560,14 +561,12 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 /// Returns the word of this boot that a ring stores.
-#[cfg(feature = "cli")]
-pub(crate) fn current_boot() -> std::io::Result<u64> {
+pub fn current_boot() -> std::io::Result<u64> {
     Ok(boot_word(&boot_id()?))
 }
 
 /// Returns the list of descriptions that the ring `path` has by this word, as its file beside the ring has it.
-#[cfg(feature = "cli")]
-pub(crate) fn schemas_of(path: &Path, word: usize) -> Result<SchemaList, SharedRingError> {
+pub fn schemas_of(path: &Path, word: usize) -> Result<SchemaList, SharedRingError> {
     schema_file::read(path, word)
 }
 

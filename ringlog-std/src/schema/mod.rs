@@ -25,7 +25,7 @@ mod expression;
 mod field;
 mod json;
 mod log_info;
-mod near;
+pub(crate) mod near;
 mod parse;
 mod path;
 mod render;
@@ -41,8 +41,6 @@ pub use error::{ExpressionError, NotFitting, SchemaError};
 pub use expression::{BoundExpression, Expression};
 pub use field::{Field, Format, Kind};
 pub use log_info::{Interface, LogInfo};
-#[cfg(feature = "cli")]
-pub(crate) use near::nearest;
 pub use path::Column;
 pub use set::{SchemaSet, Unreadable};
 pub use types::{Schema, Tail};

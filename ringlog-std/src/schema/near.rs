@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 /// Returns the name that a wanted one may have been meant to be. Upper and lower case do not matter.
-pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // The comparison takes the product of both lengths.
     let wanted: String = wanted.chars().take(64).collect();
     let allowed = (wanted.chars().count() / 3).max(1);

@@ -168,8 +168,8 @@ impl<'a> Column<'a> {
 
 impl Schema {
     /// Returns the places of the values in the columns of a table, without that of the tail.
-    #[cfg(feature = "parquet")]
-    pub(crate) fn places(&self) -> impl Iterator<Item = Place<'_>> {
+    #[doc(hidden)]
+    pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
         Leaves::new(&self.fields)
     }
 
@@ -193,10 +193,10 @@ impl Schema {
     }
 }
 
-#[cfg(feature = "cli")]
 impl Schema {
     /// Returns the offset in a payload, and the format, of the value with this path, such as `legs[0].id`.
-    pub(crate) fn place_of(&self, path: &str) -> Option<(usize, &Format)> {
+    #[doc(hidden)]
+    pub fn place_of(&self, path: &str) -> Option<(usize, &Format)> {
         locate(&self.fields, &steps(path)?).ok()
     }
 }

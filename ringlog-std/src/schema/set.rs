@@ -281,7 +281,8 @@ impl SchemaSet {
 
     /// Adds what another set says of types that this one does not know: neither the number nor the name. A description that
     /// could not be read keeps its number.
-    pub(crate) fn add_missing(&mut self, other: &Self) {
+    #[doc(hidden)]
+    pub fn add_missing(&mut self, other: &Self) {
         for schema in other.types() {
             let number = schema.number();
             let is_free = !self.has(number) && self.by_name(schema.name()).is_none();
@@ -295,13 +296,14 @@ impl SchemaSet {
     }
 
     /// Removes the type of this number.
-    #[cfg(feature = "cli")]
-    pub(crate) fn remove(&mut self, number: u8) {
+    #[doc(hidden)]
+    pub fn remove(&mut self, number: u8) {
         self.types.remove(&number);
     }
 
     /// Returns whether there is a description of this number, even one that could not be read.
-    pub(crate) fn has(&self, number: u8) -> bool {
+    #[doc(hidden)]
+    pub fn has(&self, number: u8) -> bool {
         self.types.contains_key(&number) || self.unreadable.contains_key(&Some(number))
     }
 

@@ -36,16 +36,8 @@ pub(crate) mod tests;
 pub use cursor::cursor::Cursor;
 pub use cursor::error::CursorError;
 pub use cursor::list::CursorInfo;
-#[cfg(feature = "cli")]
-pub(crate) use cursor::list::cursors_of_other_logs;
-#[cfg(feature = "cli")]
-pub(crate) use error::RecordedEnd;
 pub use error::{AppendError, CreateError, MissingEnd, OpenError, ReadError, SyncError};
-#[cfg(feature = "cli")]
-pub(crate) use folder::ending::WriterFileState;
 pub use folder::ending::{MissingRecords, WriterFile};
-#[cfg(feature = "cli")]
-pub(crate) use log::dropped::unreported_loss;
 pub(crate) use log::late::{note_drained_ring, report_undrained_ring};
 pub use log::options::LogWriterOptions;
 pub use log::summary::LogSummary;
@@ -61,21 +53,15 @@ pub use read::follow::log_stream::LogStream;
 pub use read::follow::owned_event::OwnedLogEvent;
 pub use read::mapped::log_reader::LogReader;
 pub use read::mapped::segment_reader::MmapReader;
-#[cfg(feature = "cli")]
-pub(crate) use read::merge::HeadOrder;
 pub use read::merge::merge;
 pub use read::scan::log_scan::LogScan;
 pub use read::scan::lost_description::LostDescription;
 pub use read::scan::watermarks::LogWatermarks;
-#[cfg(feature = "cli")]
-pub(crate) use read::seek::log_index::LogIndex;
 pub use recovery::report::{LastEnd, RecoveredSegment, RecoveryAction, RecoveryReport};
 pub use repair::salvage::{salvage_log, salvage_log_matching, salvage_log_with_jobs};
 pub use repair::salvage_report::{CopiedGap, SalvageError, SalvageReport, SalvagedFile, Skipped};
 pub use repair::verdict::{Fault, LogCheck, SegmentCheck, Verdict};
 pub use repair::verify::{verify_log, verify_log_with_jobs};
-#[cfg(feature = "cli")]
-pub(crate) use repair::verify::{verify_log_each, verify_log_with};
 #[cfg(feature = "schema")]
 pub use schemas::in_force::DecodeEvent;
 pub use schemas::in_force::SegmentSchemas;
@@ -83,11 +69,7 @@ pub(crate) use schemas::list::MAX_PREAMBLE_BYTES;
 pub use schemas::list::{SchemaList, SchemaTooLong};
 #[cfg(all(feature = "macros", feature = "schema"))]
 pub use schemas::read_event::{FieldError, ReadEvent};
-#[cfg(feature = "cli")]
-pub(crate) use segment::copy::RunPlacement;
 pub use segment::counts::RecordCounts;
 pub use segment::file::SegmentInfo;
 pub use segment::options::MmapWriterOptions;
-#[cfg(feature = "cli")]
-pub(crate) use segment::run_buffer::{RunBuffer, RunForm};
 pub use segment::writer::MmapWriter;

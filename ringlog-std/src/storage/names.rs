@@ -12,7 +12,7 @@ const NAME_END: &str = ".evtl";
 /// The end of a file's name while it does not have its final name. Readers ignore such names.
 pub(crate) const TEMPORARY_END: &str = ".ringlog-new";
 /// The file with the lock and the id of the last writer.
-pub(crate) const WRITER_FILE: &str = "writer";
+pub const WRITER_FILE: &str = "writer";
 /// The folder with the named cursors.
 pub(crate) const CURSOR_FOLDER: &str = "cursors";
 /// The folder with the indexes of sealed segments, a cache.

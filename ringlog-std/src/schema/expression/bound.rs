@@ -93,13 +93,14 @@ impl Expression {
     }
 
     /// Returns comparisons that hold for no event, or for each one that has the field.
-    #[cfg(feature = "cli")]
-    pub(crate) fn doubts(&self, set: &SchemaSet) -> Vec<ExpressionError> {
+    #[doc(hidden)]
+    pub fn doubts(&self, set: &SchemaSet) -> Vec<ExpressionError> {
         crate::schema::expression::doubt::doubts(&self.text, &self.tree, set)
     }
 
     /// Returns whether it needs the description of an event: it has the name of a field or of a type.
-    pub(crate) fn needs_description(&self) -> bool {
+    #[doc(hidden)]
+    pub fn needs_description(&self) -> bool {
         self.tree.comparisons().any(|comparison| match builtin(&comparison.name) {
             None => true,
             Some(Builtin::Number(_)) => false,

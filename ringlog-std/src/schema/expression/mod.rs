@@ -8,7 +8,6 @@
 mod advice;
 mod bound;
 mod compile;
-#[cfg(feature = "cli")]
 mod doubt;
 mod number;
 mod program;

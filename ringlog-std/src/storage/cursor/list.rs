@@ -60,7 +60,8 @@ impl CursorInfo {
     }
 
     /// Returns the warning about a cursor that was made for another log.
-    pub(crate) fn other_log_words(&self) -> String {
+    #[doc(hidden)]
+    pub fn other_log_words(&self) -> String {
         let Self { name, next_sequence, log_identity, .. } = self;
         format!(
             "{CURSOR_FOLDER}/{name}: this cursor is at record {next_sequence} of another log, {:032x}: it is refused, and holds \
@@ -126,8 +127,7 @@ pub(crate) fn needed_from(folder: &Path) -> Option<u64> {
 /// for them.
 ///
 /// The list is empty if the log's identity is not known, or the cursors cannot be listed.
-#[cfg(feature = "cli")]
-pub(crate) fn cursors_of_other_logs(folder: &Path) -> Vec<CursorInfo> {
+pub fn cursors_of_other_logs(folder: &Path) -> Vec<CursorInfo> {
     let identity = WriterFile::of(folder).identity;
     others_among(cursors_of(folder).unwrap_or_default(), identity)
 }

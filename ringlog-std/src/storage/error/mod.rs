@@ -12,6 +12,6 @@ pub(crate) mod words;
 
 pub use append::AppendError;
 pub use create::CreateError;
-pub(crate) use open::RecordedEnd;
+pub use open::RecordedEnd;
 pub use open::{MissingEnd, OpenError, ReadError};
 pub use sync::SyncError;

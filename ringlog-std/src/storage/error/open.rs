@@ -402,11 +402,11 @@ pub enum ReadError {
 
 /// Where a closed log ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct RecordedEnd {
+pub struct RecordedEnd {
     /// The sequence after that of the last record.
-    pub(crate) sequence: u64,
+    pub sequence: u64,
     /// The position after the last record.
-    pub(crate) position: u64,
+    pub position: u64,
 }
 
 /// A closed log whose files do not end where its `writer` file records.
@@ -438,7 +438,8 @@ pub struct MissingEnd {
     /// The sequence after the last record that was found.
     pub next_sequence: u64,
     /// Where the log was closed.
-    pub(crate) end: RecordedEnd,
+    #[doc(hidden)]
+    pub end: RecordedEnd,
     /// What is wrong with the file, if there is one.
     pub fault: Option<Box<OpenError>>,
 }

@@ -34,19 +34,21 @@ const PAUSE: Duration = Duration::from_millis(2);
 #[non_exhaustive]
 pub struct WriterFile {
     /// Whether the file could be used.
-    pub(crate) state: WriterFileState,
+    #[doc(hidden)]
+    pub state: WriterFileState,
     /// The log's identity: a random number that was drawn when the log was created. A copy of the log has the same one.
     pub identity: Option<u128>,
     /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` if that is not
     /// recorded, as while a writer with a retention is at work.
     pub first_sequence: Option<u64>,
     /// Where the log ends, if its last writer closed it.
-    pub(crate) end: Option<RecordedEnd>,
+    #[doc(hidden)]
+    pub end: Option<RecordedEnd>,
 }
 
 /// Whether a log's `writer` file can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum WriterFileState {
+pub enum WriterFileState {
     /// There is none. A single file has none either.
     #[default]
     Missing,
@@ -168,7 +170,8 @@ impl WriterFile {
     /// writer retired them.
     ///
     /// The folder must be listed after this file was read.
-    pub(crate) fn missing_start(&self, first_file: &Path, base_sequence: u64) -> Option<MissingRecords> {
+    #[doc(hidden)]
+    pub fn missing_start(&self, first_file: &Path, base_sequence: u64) -> Option<MissingRecords> {
         let missing = MissingRecords::between(self.first_sequence?, base_sequence, first_file)?;
         // A writer with a retention may have opened the log since.
         let is_unchanged = Self::of(folder_of(first_file)).first_sequence == self.first_sequence;

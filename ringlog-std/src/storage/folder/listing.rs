@@ -22,9 +22,9 @@ const OWN_NAMES: [&str; 3] = [WRITER_FILE, CURSOR_FOLDER, INDEX_FOLDER];
 
 /// The contents of a log's folder, in the order of the log.
 #[derive(Debug, Default)]
-pub(crate) struct Folder {
+pub struct Folder {
     /// The segments by ascending base sequence, each with the sequence in its name.
-    pub(crate) segments: Vec<(u64, PathBuf)>,
+    pub segments: Vec<(u64, PathBuf)>,
     /// Everything that is neither a segment nor another file of ringlog, by name.
     pub(crate) foreign: Vec<PathBuf>,
 }
@@ -36,7 +36,8 @@ impl Folder {
     ///
     /// [`OpenError::Io`], and [`OpenError::FurtherEnding`] for the first segment that has such a name: without it the log
     /// would end there, or have a hole.
-    pub(crate) fn list(folder: &Path) -> Result<Self, OpenError> {
+    #[doc(hidden)]
+    pub fn list(folder: &Path) -> Result<Self, OpenError> {
         #[cfg(test)]
         LISTED_FOLDERS.set(LISTED_FOLDERS.get() + 1);
         let failed = |source| OpenError::io(folder, "list", source);
@@ -152,17 +153,18 @@ fn used_segments(folder: &Path, writer: &WriterFile) -> Result<Folder, OpenError
 
 /// The files of a log, which is a folder or a single file, all of which can be opened.
 #[derive(Debug)]
-pub(crate) struct LogFiles {
+pub struct LogFiles {
     /// In order, at least one.
-    pub(crate) segments: Vec<SegmentInfo>,
+    pub segments: Vec<SegmentInfo>,
     /// What else is in the folder.
-    pub(crate) foreign: Vec<PathBuf>,
+    pub foreign: Vec<PathBuf>,
     /// What the `writer` file recorded before the folder was listed.
-    pub(crate) writer: WriterFile,
+    pub writer: WriterFile,
 }
 
 impl LogFiles {
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+    #[doc(hidden)]
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |action| move |source| OpenError::Io { path: path.into(), action, source };
         if !fs::metadata(path).map_err(failed("open"))?.is_dir() {
             return Self::open_once(path);

@@ -133,17 +133,17 @@ impl WriterLock {
 
 /// What is known of a folder's writer without taking its lock.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Peeked {
+pub struct Peeked {
     /// What the file records about the last writer.
-    pub(crate) record: WriterRecord,
+    pub record: WriterRecord,
     /// Whether that writer is at work.
-    pub(crate) is_held: bool,
+    pub is_held: bool,
 }
 
 /// Reads the file; `None` if no writer made it, or it cannot be read.
 ///
 /// The lock is not tried: a writer that starts at this moment would find it taken.
-pub(crate) fn peek(folder: &Path) -> Option<Peeked> {
+pub fn peek(folder: &Path) -> Option<Peeked> {
     let file = open_to_read(&folder.join(WRITER_FILE)).ok()?;
     let record = WriterRecord::read(&file).ok()??;
     Some(Peeked { record, is_held: exclusive_holder(&file).is_some() })

@@ -17,38 +17,38 @@ const CHECKSUM: &str = "checksum: ";
 
 /// What the `writer` file records about a log and its last writer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct WriterRecord {
+pub struct WriterRecord {
     /// The process.
-    pub(crate) pid: Option<u32>,
+    pub pid: Option<u32>,
     /// The boot id of the kernel that it ran under.
-    pub(crate) boot_id: Option<String>,
+    pub boot_id: Option<String>,
     /// A random number drawn when the log was created. A copy of the log has the same one.
-    pub(crate) log_identity: Option<u128>,
+    pub log_identity: Option<u128>,
     /// The sequence at which the log begins; `None` while its writer may retire its oldest segments.
-    pub(crate) first_sequence: Option<u64>,
+    pub first_sequence: Option<u64>,
     /// The identity of the ring that feeds the log.
-    pub(crate) ring_identity: u64,
+    pub ring_identity: u64,
     /// Whether a ring in the writer's own process feeds the log and was not drained to its end.
-    pub(crate) has_undrained_ring: bool,
+    pub has_undrained_ring: bool,
     /// Where the log ends, if the writer closed it, so that nothing is missing from it.
-    pub(crate) end: Option<RecordedEnd>,
+    pub end: Option<RecordedEnd>,
     /// Events that it dropped on a full disk and that no GAP record reports, unless the log was continued since.
-    pub(crate) unreported: Option<UnreportedLoss>,
+    pub unreported: Option<UnreportedLoss>,
     /// The file has a record whose checksum is wrong. All other fields are then unknown.
-    pub(crate) is_damaged: bool,
+    pub is_damaged: bool,
 }
 
 /// Dropped events that no GAP record reports yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct UnreportedLoss {
+pub struct UnreportedLoss {
     /// The log's position that the first of them would have had.
-    pub(crate) position: u64,
+    pub position: u64,
     /// How many they were; 0 while their number grows.
-    pub(crate) count: u64,
+    pub count: u64,
     /// Bytes that their records would have taken; 0 while they grow.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Timestamp of the first one.
-    pub(crate) first_timestamp: u64,
+    pub first_timestamp: u64,
 }
 
 impl WriterRecord {

@@ -71,7 +71,7 @@ fn gap_of(count: u64, bytes: u64) -> Gap {
 /// beside the log, and the next run that finds room begins with its GAP record. A count of 0 is unknown: a writer is
 /// still dropping events, was killed while it did, or died with a ring that was not drained.
 #[must_use]
-pub(crate) fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
+pub fn unreported_loss(folder: impl AsRef<Path>) -> Option<(u64, Gap)> {
     let folder = folder.as_ref();
     let peeked = peek(folder)?;
     // If the log was continued since, that run has counted it.

@@ -56,18 +56,19 @@ pub struct LogWriterOptions {
     /// Does not create the folder or wait for its lock.
     pub(crate) is_late: bool,
     /// What each segment says of its events.
-    pub(crate) schemas: SchemaList,
+    #[doc(hidden)]
+    pub schemas: SchemaList,
     /// What each worker thread runs first.
     pub(crate) worker_start: Option<WorkerStart>,
 }
 
 impl LogWriterOptions {
     /// Default size of a segment's file.
-    pub(crate) const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
+    #[doc(hidden)]
+    pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
     /// The sizes that a segment's file may have.
-    #[cfg(feature = "cli")]
-    pub(crate) const SEGMENT_BYTES: std::ops::RangeInclusive<u64> =
-        crate::storage::segment::create::CAPACITY_BYTES;
+    #[doc(hidden)]
+    pub const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = crate::storage::segment::create::CAPACITY_BYTES;
 
     pub(crate) const DEFAULT: Self = Self {
         rules: Rules {

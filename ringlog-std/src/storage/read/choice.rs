@@ -43,12 +43,10 @@ impl Choice {
     }
 
     /// Counts events of these types that it cannot choose, because nothing describes them where they are.
-    #[cfg(feature = "cli")]
     pub(crate) fn expect(&mut self, set: &SchemaSet) {
         self.expected = (0..=u8::MAX).filter(|&event_type| set.has(event_type)).collect();
     }
 
-    #[cfg(feature = "cli")]
     pub(crate) const fn undescribed(&self) -> u64 {
         self.undescribed
     }

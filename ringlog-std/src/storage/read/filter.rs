@@ -221,7 +221,8 @@ impl Filter {
     }
 
     /// Returns the bytes that a payload must hold.
-    pub(crate) const fn needle(&self) -> Option<&Needle> {
+    #[doc(hidden)]
+    pub const fn needle(&self) -> Option<&Needle> {
         self.needle.as_ref()
     }
 
@@ -270,8 +271,9 @@ impl Filter {
     }
 
     /// Counts events of these types that the expression cannot choose, because nothing describes them where they are.
-    #[cfg(feature = "cli")]
-    pub(crate) fn expecting(mut self, set: &SchemaSet) -> Self {
+    #[cfg(feature = "schema")]
+    #[doc(hidden)]
+    pub fn expecting(mut self, set: &SchemaSet) -> Self {
         if let Some(choice) = &mut self.choice {
             choice.expect(set);
         }
@@ -279,8 +281,9 @@ impl Filter {
     }
 
     /// Returns the number of these events so far.
-    #[cfg(feature = "cli")]
-    pub(crate) fn undescribed(&self) -> u64 {
+    #[cfg(feature = "schema")]
+    #[doc(hidden)]
+    pub fn undescribed(&self) -> u64 {
         self.choice.as_ref().map_or(0, Choice::undescribed)
     }
 
@@ -304,7 +307,8 @@ impl Filter {
 
     /// Does both: for events that come one after another.
     #[inline]
-    pub(crate) fn selects_next(&mut self, event: &Event<'_>) -> bool {
+    #[doc(hidden)]
+    pub fn selects_next(&mut self, event: &Event<'_>) -> bool {
         self.enter(event);
         let is_selected = self.has_place(event);
         #[cfg(feature = "schema")]

@@ -97,16 +97,18 @@ impl<'a, I: Iterator<Item = Result<Event<'a>, ReadError>>> Iterator for Merge<'a
 
 /// Finds the log with the next event: the smallest timestamp, and of equal ones the first log.
 #[derive(Debug, Default)]
-pub(crate) struct HeadOrder(BinaryHeap<Reverse<(u64, usize)>>);
+pub struct HeadOrder(BinaryHeap<Reverse<(u64, usize)>>);
 
 impl HeadOrder {
     /// Notes the timestamp of a log's next event. A log may have one at a time.
-    pub(crate) fn push(&mut self, log: usize, timestamp: u64) {
+    #[doc(hidden)]
+    pub fn push(&mut self, log: usize, timestamp: u64) {
         self.0.push(Reverse((timestamp, log)));
     }
 
     /// Removes and returns the log that is next.
-    pub(crate) fn pop(&mut self) -> Option<usize> {
+    #[doc(hidden)]
+    pub fn pop(&mut self) -> Option<usize> {
         self.0.pop().map(|Reverse((_, log))| log)
     }
 }

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 /// Bytes to find in payloads.
 #[derive(Clone, Debug)]
-pub(crate) struct Needle(Finder<'static>);
+pub struct Needle(Finder<'static>);
 
 impl Needle {
     pub(crate) fn new(bytes: &[u8]) -> Self {

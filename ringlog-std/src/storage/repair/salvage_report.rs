@@ -210,12 +210,13 @@ pub struct Skipped {
     /// Start and end offset of the skipped bytes; `None` for the whole file.
     pub range: Option<(u64, u64)>,
     /// The reason.
-    pub(crate) reason: SkipReason,
+    #[doc(hidden)]
+    pub reason: SkipReason,
 }
 
 /// Why a salvage skipped something.
 #[derive(Debug)]
-pub(crate) enum SkipReason {
+pub enum SkipReason {
     /// The bytes are no valid records.
     Invalid(RecordErrorKind),
     /// The file cannot be used.

@@ -478,7 +478,8 @@ impl LogCheck {
 
     /// Returns whether no segment lacks an event, and none is missing before, between or after them. Losses that GAP records
     /// report are not looked at.
-    pub(crate) fn has_all_segments(&self) -> bool {
+    #[doc(hidden)]
+    pub fn has_all_segments(&self) -> bool {
         // A damaged `writer` file may have noted a loss that no GAP record reports.
         let is_known = !self.writer_file.is_damaged();
         let is_end_known = || {

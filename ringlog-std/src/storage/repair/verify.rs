@@ -5,7 +5,6 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "cli")]
 use crate::event::ClockKind;
 use crate::event::{Event, FileHeader, FileHeaderError, file_flags};
 use crate::parallel::{default_jobs, map_in_order};
@@ -76,7 +75,7 @@ pub fn verify_log_with_jobs(path: impl AsRef<Path>, jobs: NonZero<usize>) -> Res
 ///
 /// Sequences are those of the log up to the first hole in a segment. After it they count the records that were
 /// found.
-pub(crate) fn verify_log_with<S: Default + Send>(
+pub fn verify_log_with<S: Default + Send>(
     path: &Path,
     jobs: NonZero<usize>,
     add: impl Fn(&mut S, &Event<'_>) + Sync,
@@ -92,11 +91,7 @@ pub(crate) fn verify_log_with<S: Default + Send>(
 
 /// Verifies a log as [`verify_log`] does, one segment after the other, and passes every valid record to `f`, with the clock of its
 /// segment. Sequences are as those of [`verify_log_with`].
-#[cfg(feature = "cli")]
-pub(crate) fn verify_log_each(
-    path: &Path,
-    mut f: impl FnMut(ClockKind, &Event<'_>),
-) -> Result<LogCheck, OpenError> {
+pub fn verify_log_each(path: &Path, mut f: impl FnMut(ClockKind, &Event<'_>)) -> Result<LogCheck, OpenError> {
     let mut log = OpenedLog::of(path)?;
     let check = |(segment, end_position): (Segment, Option<u64>)| {
         let opened = segment.opened.as_ref();

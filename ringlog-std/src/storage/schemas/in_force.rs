@@ -50,7 +50,8 @@ impl SegmentSchemas {
 
     /// Returns a share in these descriptions, to keep them longer than their reader.
     #[cfg(feature = "schema")]
-    pub(crate) fn shared(&self) -> Option<Arc<Self>> {
+    #[doc(hidden)]
+    pub fn shared(&self) -> Option<Arc<Self>> {
         self.this.upgrade()
     }
 
@@ -109,25 +110,26 @@ impl Layouts for SegmentSchemas {
 /// have its address meanwhile.
 #[cfg(feature = "schema")]
 #[derive(Clone, Debug, Default)]
-pub(crate) struct InForce(Option<Arc<SegmentSchemas>>);
+pub struct InForce(Option<Arc<SegmentSchemas>>);
 
 #[cfg(feature = "schema")]
 impl InForce {
     /// Returns what is in force at an event.
-    pub(crate) fn at(event: &Event<'_>) -> Self {
+    #[doc(hidden)]
+    pub fn at(event: &Event<'_>) -> Self {
         Self(SegmentSchemas::of(event).and_then(SegmentSchemas::shared))
     }
 
     /// Returns whether the same is in force at this event.
     #[inline]
-    pub(crate) fn is_at(&self, event: &Event<'_>) -> bool {
+    #[doc(hidden)]
+    pub fn is_at(&self, event: &Event<'_>) -> bool {
         let wanted = event.layouts().map(|layouts| std::ptr::from_ref(layouts).cast::<()>());
         wanted == self.0.as_ref().map(|schemas| Arc::as_ptr(schemas).cast::<()>())
     }
 
     /// Returns what the event's segment says, if this was not returned last. A segment that says nothing changes nothing.
-    #[cfg(feature = "cli")]
-    pub(crate) fn change_at(&mut self, event: &Event<'_>) -> Option<&SchemaList> {
+    pub fn change_at(&mut self, event: &Event<'_>) -> Option<&SchemaList> {
         if self.is_at(event) {
             return None;
         }
@@ -227,7 +229,7 @@ mod tests {
         assert!(schemas.accepts(2, b"other"), "nothing is known of this type");
     }
 
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "schema")]
     #[test]
     fn a_change_is_reported_once_and_a_segment_without_descriptions_is_none() {
         let schemas = |json: &'static [u8]| {

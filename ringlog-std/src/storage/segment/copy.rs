@@ -16,29 +16,30 @@ use crate::storage::segment::counts::{LossCounts, RecordCounts};
 
 /// Where a run of records will be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RunPlacement {
-    pub(crate) salt: u32,
+pub struct RunPlacement {
+    /// The salt of its file, which each check of a record includes.
+    pub salt: u32,
     /// Offset of the first record in its file.
-    pub(crate) offset: u64,
+    pub offset: u64,
 }
 
 /// What was taken of the copied bytes: whole records, up to the first bytes that are no record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) bytes: usize,
-    pub(crate) records: u64,
+pub struct Taken {
+    pub bytes: usize,
+    pub records: u64,
     /// How many of the records are GAP records.
-    pub(crate) gaps: u64,
+    pub gaps: u64,
     /// Lost events, as the GAP records count them.
-    pub(crate) losses: LossCounts,
+    pub losses: LossCounts,
     /// What is wrong with the bytes after the records.
-    pub(crate) damage: Option<RecordErrorKind>,
+    pub damage: Option<RecordErrorKind>,
 }
 
 impl Taken {
     /// Adds the records to these counts.
     #[inline]
-    pub(crate) fn add_to(&self, counts: &mut RecordCounts) {
+    pub fn add_to(&self, counts: &mut RecordCounts) {
         counts.bytes += self.bytes as u64;
         counts.events += self.records - self.gaps;
         counts.gaps += self.gaps;

@@ -112,7 +112,7 @@ impl RecordCounts {
 
 /// Lost events, as GAP records count them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct LossCounts {
+pub struct LossCounts {
     /// Of all reasons.
     pub(crate) total: u64,
     /// GAP records that do not know how many events are missing.

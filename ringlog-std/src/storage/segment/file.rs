@@ -24,14 +24,16 @@ const OPENED_AT_ONCE: usize = 64;
 
 /// An open segment, with a checked header.
 #[derive(Debug)]
-pub(crate) struct SegmentFile {
+pub struct SegmentFile {
     pub(crate) file: File,
-    pub(crate) info: SegmentInfo,
+    /// What its header says.
+    pub info: SegmentInfo,
 }
 
 impl SegmentFile {
     /// Opens a file and checks its header, but not the header's offsets against the file's length.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+    #[doc(hidden)]
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::of(path, open_regular(path)?)
     }
 

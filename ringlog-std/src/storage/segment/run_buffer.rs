@@ -16,7 +16,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 
 /// Where records get their checksums before they are written.
 #[derive(Debug, Default)]
-pub(crate) struct RunBuffer {
+pub struct RunBuffer {
     bytes: Vec<u8>,
     /// Bytes of the file before the records.
     lead: usize,
@@ -47,9 +47,11 @@ impl PageStart {
 
 /// How a run's records are stored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RunForm {
-    pub(crate) place: RunPlacement,
-    pub(crate) checksums: bool,
+pub struct RunForm {
+    /// Where the first record will be.
+    pub place: RunPlacement,
+    /// Whether its file has checksums.
+    pub checksums: bool,
 }
 
 impl RunBuffer {
@@ -75,7 +77,8 @@ impl RunBuffer {
     ///
     /// The records of `from` are read once: the checks are made from the copy. The bytes of the file before them, less than a
     /// page, are `lead`.
-    pub(crate) fn fill(
+    #[doc(hidden)]
+    pub fn fill(
         &mut self,
         lead: &[u8],
         from: &[u8],

@@ -68,7 +68,7 @@ fn what_a_format_cannot_hold_is_counted_and_no_output_is_replaced_unasked() {
     );
     let output = export(&["--to", "parquet", "--force"]);
     assert_code(&output, 2);
-    assert!(stderr_of(&output).contains("cargo build --release -p ringlog-std --features parquet"));
+    assert!(stderr_of(&output).contains("cargo build --release -p ringlog-cli --features parquet"));
     // A damaged log leaves what was there.
     let before = std::fs::read(&out).unwrap();
     let segment = log.join("00000000000000000000.evtl");

@@ -51,7 +51,7 @@ fn variants(body: &str) -> Vec<&str> {
 #[test]
 fn every_error_of_the_library_is_in_the_table() {
     let stored = fs::read_to_string(table("library.txt")).unwrap();
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("src/cli");
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("cli/src");
     let of_library = source_files().into_iter().filter(|path| !path.starts_with(&programs));
     let sources: Vec<_> = of_library.map(|path| fs::read_to_string(path).unwrap()).collect();
     let enums: Vec<_> = sources.iter().flat_map(|source| enums(source)).collect();
@@ -98,7 +98,7 @@ fn texts(body: &str) -> Vec<&str> {
 #[cfg(feature = "cli")]
 #[test]
 fn every_error_of_the_programs_is_in_a_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("src/cli/error.rs");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("cli/src/error.rs");
     let source = fs::read_to_string(path).unwrap();
     let stored = PROGRAM_TABLES.iter().chain(&["not_triggered.txt"]);
     let stored: String = stored.map(|name| fs::read_to_string(table(name)).unwrap()).collect();

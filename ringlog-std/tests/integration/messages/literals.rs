@@ -7,7 +7,7 @@ use super::sources::program_files;
 use super::{PROGRAM_TABLES, Row, assert_table, table};
 
 /// The sources of the programs: all below this folder but tests.
-const PROGRAMS: &str = "src/cli";
+const PROGRAMS: &str = "cli/src";
 
 /// What no test can trigger, and why; and what is no message.
 const NOT_TRIGGERED: &[(&str, &str)] = &[

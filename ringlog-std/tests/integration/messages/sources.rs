@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// All sources of the crates.
 pub(super) fn source_files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    [files_below(&root.join("src")), files_below(&root.join("../ringlog-nostd/src"))].concat()
+    ["src", "cli/src", "../ringlog-nostd/src"].iter().flat_map(|it| files_below(&root.join(it))).collect()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {

@@ -141,8 +141,8 @@ impl LogScan {
     }
 
     /// Returns the path of the first file, and its base sequence if its name has that.
-    #[cfg(feature = "cli")]
-    pub(crate) fn first_file(&self) -> Option<(&Path, u64)> {
+    #[doc(hidden)]
+    pub fn first_file(&self) -> Option<(&Path, u64)> {
         let first = self.files.first()?;
         Some((&first.path, first.named_sequence?))
     }

@@ -71,7 +71,8 @@ impl LogWatermarks {
     }
 
     /// Computes the same from headers that were read.
-    pub(crate) fn of_segments(segments: &[SegmentInfo]) -> Result<Self, ReadError> {
+    #[doc(hidden)]
+    pub fn of_segments(segments: &[SegmentInfo]) -> Result<Self, ReadError> {
         let Some(last) = segments.last() else { return Ok(Self::default()) };
         let published = position_in(last, end_offset(&last.header, last.file_bytes))?;
         let durable = first_not_durable(segments);

@@ -40,7 +40,7 @@ pub(crate) struct SeekStatistics {
 /// files. [`LogReader`](crate::storage::read::mapped::log_reader::LogReader) has all this built in, for logs
 /// that only ringlog writes.
 #[derive(Debug)]
-pub(crate) struct LogIndex {
+pub struct LogIndex {
     files: Vec<Listed>,
     /// `None` for a single file.
     folder: Option<PathBuf>,
@@ -103,7 +103,8 @@ impl LogIndex {
     /// # Errors
     ///
     /// [`OpenError`] if the last segment cannot be used, or a folder holds none.
-    pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+    #[doc(hidden)]
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let is_folder = path.is_dir();
         // Lists the folder again if retention deleted the last segment between the listing and its opening.
@@ -210,7 +211,8 @@ impl LogIndex {
     /// # Errors
     ///
     /// [`ReadError`] if that segment cannot be read.
-    pub(crate) fn next_sequence(&self) -> Result<u64, ReadError> {
+    #[doc(hidden)]
+    pub fn next_sequence(&self) -> Result<u64, ReadError> {
         let Some(last) = self.files.len().checked_sub(1) else { return Ok(0) };
         let header = &self.segment(last)?.header;
         let count = match believed_count(header, header.write_offset) {
@@ -221,7 +223,8 @@ impl LogIndex {
     }
 
     /// Returns the sequence of the first record that the log had when it was opened.
-    pub(crate) fn first_sequence(&self) -> u64 {
+    #[doc(hidden)]
+    pub fn first_sequence(&self) -> u64 {
         if self.files.is_empty() { 0 } else { self.base_sequence(0) }
     }
 
@@ -231,7 +234,8 @@ impl LogIndex {
     /// # Errors
     ///
     /// [`ReadError`] if a segment that may hold it cannot be read or was retired.
-    pub(crate) fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
+    #[doc(hidden)]
+    pub fn sequence_since(&self, sequence: u64, since: u64) -> Result<Option<u64>, ReadError> {
         let found = self.search(sequence, since);
         self.keep_times();
         found

@@ -93,7 +93,8 @@ impl LogScan {
     }
 
     /// Goes to a record as [`seek_record`](Self::seek_record) does, with an index that is open already.
-    pub(crate) fn seek_with(&mut self, index: &LogIndex, sequence: u64) -> Result<(), ReadError> {
+    #[doc(hidden)]
+    pub fn seek_with(&mut self, index: &LogIndex, sequence: u64) -> Result<(), ReadError> {
         self.seek(sequence).map_err(Box::new)?;
         let header = self.current.header();
         let (base_sequence, salt) = (header.base_sequence, header.salt());
@@ -168,11 +169,8 @@ impl LogScan {
 
     /// Goes to the next record that may have the bytes that the filter demands; to any next one if it demands none. An
     /// index of the log makes it faster.
-    pub(crate) fn advance_to(
-        &mut self,
-        filter: &Filter,
-        index: Option<&LogIndex>,
-    ) -> Result<bool, ReadError> {
+    #[doc(hidden)]
+    pub fn advance_to(&mut self, filter: &Filter, index: Option<&LogIndex>) -> Result<bool, ReadError> {
         let Some(needle) = filter.needle() else { return self.advance() };
         loop {
             self.search_ahead(needle);

@@ -1,0 +1,229 @@
+//! `ringlog report`: writes one page of HTML about a log.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::commands::verify::{fault_words, outcome, problem_of, verdict_of};
+use crate::error::{CliError, Outcome};
+use crate::options::filter_args::FilterArgs;
+use crate::options::look_args::ReportArgs;
+use crate::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
+use crate::report::gather::Gather;
+use crate::report::probe::Wanted;
+use crate::terminal::print::{eprint, print};
+use crate::terminal::progress::ReadProgress;
+use crate::terminal::signals::Stop;
+use crate::terminal::words::{counted, shell_word, size};
+use ringlog::event::{ClockKind, file_flags};
+use ringlog::programs::folder_of;
+use ringlog::programs::{temporary_name, temporary_start};
+use ringlog::programs::{unreported_loss, verify_log_each};
+use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
+
+/// Faults that are listed on the page.
+const FAULTS_LISTED: usize = 200;
+
+/// Reads and checks the log once, and writes the page. Exit codes as those of `verify`.
+pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
+    check_place(&args.out, &args.log)?;
+    let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
+    let wanted = args.plots.iter().map(|name| Wanted::of(name, "--plot", &descriptions));
+    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+    if wanted.len() > MOST_SERIES {
+        return Err(CliError::Usage(format!(
+            "--plot: {} fields; a page has at most {MOST_SERIES}, so write several",
+            wanted.len()
+        )));
+    }
+    if let Some(name) = &args.latency {
+        Wanted::check_time(name, "--latency", &descriptions)?;
+    }
+    let clock = LogScan::open(&args.log).ok().map(|scan| scan.header().clock());
+    let filter = args.filter.to_filter(clock, &descriptions)?;
+    let mut gather = Gather::new(filter, descriptions, wanted, args.latency.clone());
+    let mut progress = ReadProgress::of(&args.log);
+    let check = verify_log_each(&args.log, |clock, event| {
+        progress.add(event.header.stride() as u64);
+        gather.add(clock, event);
+    })?;
+    drop(progress);
+    let mut stats = gather.stats();
+    if let Some((_, gap)) = unreported_loss(&args.log) {
+        stats.add_unreported(&gap);
+    }
+    let header = check.segments.iter().rev().find_map(|segment| segment.header);
+    let clock = header.map_or(ClockKind::Unspecified, |header| header.clock());
+    stats.name_times(clock);
+    let verdict = verdict_of(&check, &stats);
+    let page = Page {
+        log: args.log.display().to_string(),
+        result: verdict.name(),
+        verdict_words: verdict_words(&check, verdict),
+        problems: problems(&check),
+        filters: filter_words(&args.filter),
+        clock,
+        gather: &gather,
+        stats: &stats,
+        segments: merged(check.segments.iter().map(segment_row).collect(), SEGMENT_ROWS),
+    };
+    let html = page.to_html();
+    write(&args.out, html.as_bytes())?;
+    let (out, events) = (args.out.display(), counted(stats.events, "event"));
+    let line = format!("{out}: {}: {events}, {}", verdict.name(), size(html.len() as u64));
+    if is_stdout(&args.out) {
+        eprint(&line);
+    } else {
+        print(&format!("{line}\n"))?;
+    }
+    outcome(verdict, problem_of(&check, &args.log))
+}
+
+fn is_stdout(out: &Path) -> bool {
+    out.as_os_str() == "-"
+}
+
+/// Refuses a page in the folder of the log, or in the place of its file.
+fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
+    let inside = |log: &Path| {
+        let folder = fs::canonicalize(folder_of(out)).ok()?;
+        let log = fs::canonicalize(log).ok()?;
+        let is_log = fs::canonicalize(out).is_ok_and(|out| out == log);
+        (is_log || log.is_dir() && folder.starts_with(&log)).then_some(())
+    };
+    match inside(log) {
+        Some(()) if !is_stdout(out) => Err(CliError::Usage(format!(
+            "--out {}: this is in the log, which has only its own files; choose a place outside",
+            out.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.
+fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    if is_stdout(out) {
+        let mut stdout = io::stdout().lock();
+        return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(CliError::Output);
+    }
+    // Where a link leads: the link stays.
+    let place = fs::canonicalize(out).unwrap_or_else(|_| out.into());
+    match place.metadata() {
+        Ok(found) if found.is_dir() => {
+            return Err(CliError::Usage(format!("--out {}: this is a folder; name a file", out.display())));
+        }
+        // A device or a pipe is written to, not replaced.
+        Ok(found) if !found.is_file() => return fs::write(&place, bytes).map_err(CliError::io("write", out)),
+        _ => {}
+    }
+    let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    let name = place.file_name().unwrap_or_default();
+    let temporary = folder_of(&place).join(temporary_name(&temporary_start(name), ".new"));
+    let made = File::create_new(&temporary).and_then(|mut file| file.write_all(bytes));
+    let made = made.and_then(|()| match stop.is_set() {
+        true => Err(io::ErrorKind::Interrupted.into()),
+        false => fs::rename(&temporary, &place),
+    });
+    made.map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        CliError::io("write", out)(error)
+    })
+}
+
+fn verdict_words(check: &LogCheck, verdict: Verdict) -> String {
+    let has_checksums =
+        |segment: &SegmentCheck| segment.header.is_none_or(|header| header.has(file_flags::CHECKSUMS));
+    let read = if check.segments.iter().all(has_checksums) {
+        "every record checked against its checksum"
+    } else {
+        "not all files have checksums: only the structure of their records was checked"
+    };
+    let meaning = match verdict {
+        Verdict::Clean => "nothing is missing",
+        Verdict::Open => "a writer is at work; all that it published is there",
+        Verdict::Damage => "files are damaged, and no event is missing",
+        Verdict::Loss => "events are missing, or may be",
+        _ => "not all of the log can be read",
+    };
+    format!("{meaning}; {read}")
+}
+
+fn segment_row(segment: &SegmentCheck) -> SegmentRow {
+    SegmentRow {
+        file: segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        files: 1,
+        verdict: segment.verdict.name(),
+        badness: segment.verdict as u8,
+        base_sequence: segment.base_sequence,
+        records: segment.counts.records(),
+        bytes: segment.counts.bytes,
+    }
+}
+
+/// Returns a line for each fault and each hole between files.
+fn problems(check: &LogCheck) -> Vec<String> {
+    let faults =
+        check.segments.iter().flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault)));
+    let missing = check.missing.iter().map(ToString::to_string);
+    let end = check.missing_end.iter().map(ToString::to_string);
+    faults.chain(missing).chain(end).take(FAULTS_LISTED).collect()
+}
+
+/// Returns the filters as they were typed.
+fn filter_words(filter: &FilterArgs) -> String {
+    let mut words = Vec::new();
+    let mut add = |option: &str, value: Option<&str>| {
+        words.extend(value.map(|value| format!("{option} {}", shell_word(value))));
+    };
+    filter.event_types.iter().for_each(|it| add("--type", Some(it)));
+    add("--where", filter.expression.as_deref());
+    add("--from-seq", filter.from_seq.map(|it| it.to_string()).as_deref());
+    add("--to-seq", filter.to_seq.map(|it| it.to_string()).as_deref());
+    add("--since", filter.since.as_ref().map(|it| it.text.as_str()));
+    add("--until", filter.until.as_ref().map(|it| it.text.as_str()));
+    add("--grep", filter.grep.as_ref().map(|it| String::from_utf8_lossy(&it.0).into_owned()).as_deref());
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_page_is_complete_or_not_there_and_never_in_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, out) = (folder.path().join("log"), folder.path().join("page.html"));
+        fs::create_dir(&log).unwrap();
+        fs::write(log.join("a.evtl"), "").unwrap();
+        for inside in [log.join("page.html"), log.join("a.evtl"), folder.path().join("log/../log/x")] {
+            assert!(matches!(check_place(&inside, &log), Err(CliError::Usage(_))), "{}", inside.display());
+        }
+        let file = log.join("a.evtl");
+        assert!(check_place(&file, &file).is_err() && check_place(&out, &file).is_ok());
+        assert!(check_place(&out, &log).is_ok());
+        fs::write(&out, "before").unwrap();
+        write(&out, b"after").unwrap();
+        assert_eq!(fs::read(&out).unwrap(), b"after");
+        assert!(write(&folder.path().join("none/page.html"), b"x").is_err());
+        assert!(write(&log, b"x").is_err());
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe)
+        });
+        write(&pipe, b"through the pipe").unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), b"through the pipe");
+        assert!(!pipe.is_file());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&out, &link).unwrap();
+        write(&link, b"by the link").unwrap();
+        assert_eq!(fs::read(&out).unwrap(), b"by the link");
+        let names: Vec<PathBuf> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(names.len(), 4, "{names:?}");
+    }
+}
