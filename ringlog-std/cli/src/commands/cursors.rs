@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::error::{CliError, Outcome};
-use crate::options::args::CursorsArgs;
+use crate::options::keep_args::CursorsArgs;
 use crate::read::source::LogSource;
 use crate::terminal::print::{print, print_json};
 use crate::terminal::words::{counted, grouped, moment};

@@ -6,7 +6,8 @@ use std::fs::create_dir_all;
 use clap::CommandFactory;
 
 use crate::error::{CliError, Outcome};
-use crate::options::args::{CompletionsArgs, ManArgs, RinglogArgs};
+use crate::options::args::RinglogArgs;
+use crate::options::keep_args::{CompletionsArgs, ManArgs};
 use crate::terminal::print::print;
 use crate::terminal::words::counted;
 

@@ -4,12 +4,12 @@
 use serde::Serialize;
 
 use crate::error::{CliError, Outcome};
-use crate::options::args::PruneArgs;
+use crate::options::keep_args::PruneArgs;
 use crate::read::source::LogSource;
 use crate::terminal::messages::{LOG, warn};
 use crate::terminal::print::{print, print_json};
 use crate::terminal::words::{counted, grouped, size};
-use ringlog::storage::{FullDisk, LogReader, LogWriter, LogWriterOptions, OpenError, Retention, SegmentInfo};
+use ringlog::storage::{FullDisk, LogReader, LogWriter, LogWriterOptions, OpenError, SegmentInfo};
 
 #[derive(Serialize)]
 struct Report {
@@ -24,17 +24,16 @@ struct Report {
 
 /// Opens the log as its next writer does, with limits, and closes it, which retires what is over them.
 pub(crate) fn run(args: &PruneArgs) -> Result<Outcome, CliError> {
+    if !args.keep.retires() {
+        return Err(CliError::Usage(
+            "nothing says what is too much; give --keep-bytes, --keep-for or --keep-files".into(),
+        ));
+    }
     // Fails if this is no log, instead of beginning one.
     LogSource::open_or_empty(&args.log)?;
     let before = files_of(args)?;
-    let retention = Retention {
-        max_bytes: args.keep.keep_bytes,
-        max_age: args.keep.keep_for,
-        max_segments: args.keep.keep_files,
-        cursor_bytes: args.cursor_bytes,
-    };
     let writer = LogWriter::options()
-        .retention(retention)
+        .retention(args.keep.retention())
         // As small as can be, and on a full disk in the place of the oldest file.
         .segment_bytes(*LogWriterOptions::SEGMENT_BYTES.start())
         .full_disk(FullDisk::RecycleOldest)

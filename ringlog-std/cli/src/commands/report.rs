@@ -1,11 +1,12 @@
 //! `ringlog report`: writes one page of HTML about a log.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use crate::commands::verify::{fault_words, outcome, problem_of, verdict_of};
 use crate::error::{CliError, Outcome};
+use crate::export::draft::Draft;
 use crate::options::filter_args::FilterArgs;
 use crate::options::look_args::ReportArgs;
 use crate::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
@@ -16,9 +17,7 @@ use crate::terminal::progress::ReadProgress;
 use crate::terminal::signals::Stop;
 use crate::terminal::words::{counted, shell_word, size};
 use ringlog::event::{ClockKind, file_flags};
-use ringlog::programs::folder_of;
-use ringlog::programs::{temporary_name, temporary_start};
-use ringlog::programs::{unreported_loss, verify_log_each};
+use ringlog::programs::{folder_of, unreported_loss, verify_log_each};
 use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
 
 /// Faults that are listed on the page.
@@ -117,17 +116,13 @@ fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
         _ => {}
     }
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
-    let name = place.file_name().unwrap_or_default();
-    let temporary = folder_of(&place).join(temporary_name(&temporary_start(name), ".new"));
-    let made = File::create_new(&temporary).and_then(|mut file| file.write_all(bytes));
-    let made = made.and_then(|()| match stop.is_set() {
-        true => Err(io::ErrorKind::Interrupted.into()),
-        false => fs::rename(&temporary, &place),
-    });
-    made.map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        CliError::io("write", out)(error)
-    })
+    let draft = Draft::begin(&place, false, true)?;
+    let (mut file, _) = draft.create("")?;
+    file.write_all(bytes).and_then(|()| file.flush()).map_err(CliError::io("write", out))?;
+    match stop.is_set() {
+        true => Err(CliError::io("write", out)(io::ErrorKind::Interrupted.into())),
+        false => draft.finish(),
+    }
 }
 
 fn verdict_words(check: &LogCheck, verdict: Verdict) -> String {

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
+use ringlog::programs::{temporary_name, temporary_start};
 
 /// Endings of the files that an export writes into a folder. `--force` replaces a folder that holds nothing else.
 const ENDINGS: [&str; 4] = ["arrow", "csv", "json", "parquet"];
@@ -49,10 +50,7 @@ impl Draft {
             Ok(_) => return usage("already there; choose another name, or replace it with --force"),
         }
         let Some(name) = out.file_name() else { return usage("no name of a file; give one") };
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.partial", std::process::id()));
-        let temporary = out.with_file_name(hidden);
+        let temporary = out.with_file_name(temporary_name(&temporary_start(name), ".partial"));
         if is_folder {
             fs::create_dir(&temporary).map_err(CliError::io("create the folder", out))?;
         }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 
 use crate::descriptions::Descriptions;
 use crate::error::CliError;
@@ -15,6 +14,7 @@ use crate::import::table::options::TableOptions;
 use crate::import::typed::TypedOptions;
 use crate::options::export_args::ExportArgs;
 use crate::options::filter_args::{FilterArgs, with_expression, with_grep};
+use crate::options::keep_args::{CompletionsArgs, CursorsArgs, ManArgs, PruneArgs};
 use crate::options::log_args::{LogArgs, sync_policy};
 use crate::options::look_args::{PlotArgs, ReportArgs};
 use crate::options::message_args::MessageArgs;
@@ -429,66 +429,6 @@ pub(crate) struct RecoverImageArgs {
     /// Print a report as JSON instead of the events
     #[arg(long, conflicts_with_all = ["format", "csv_safe", "payload", "separator"])]
     pub(crate) json: bool,
-}
-
-/// Arguments of `ringlog cursors`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct CursorsArgs {
-    /// Folder of a log
-    pub(crate) log: PathBuf,
-    /// Delete this cursor, also a damaged one: its next reader starts at the oldest event
-    #[arg(long, value_name = "NAME")]
-    pub(crate) delete: Vec<String>,
-    /// Set this cursor to a sequence, which its reader gets next; made if it is missing
-    #[arg(long, value_name = "NAME=SEQUENCE", value_parser = values::cursor_position)]
-    pub(crate) set: Vec<(String, u64)>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Arguments of `ringlog prune`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct PruneArgs {
-    /// Folder of a log
-    pub(crate) log: PathBuf,
-    #[command(flatten)]
-    pub(crate) keep: KeepArgs,
-    /// Keep files that a cursor still needs until the log takes this much [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) cursor_bytes: Option<u64>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What `ringlog prune` keeps: at least one limit.
-#[derive(Args, Clone, Debug)]
-#[group(required = true, multiple = true)]
-pub(crate) struct KeepArgs {
-    /// Delete the oldest files while the log takes more than this
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) keep_bytes: Option<u64>,
-    /// Delete files whose newest event was written longer ago than this
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
-    pub(crate) keep_for: Option<Duration>,
-    /// Delete the oldest files while there are more than this
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    pub(crate) keep_files: Option<u64>,
-}
-
-/// Arguments of `ringlog completions`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct CompletionsArgs {
-    /// The shell
-    pub(crate) shell: Shell,
-}
-
-/// Arguments of `ringlog man`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ManArgs {
-    /// Folder of the pages, such as ~/.local/share/man/man1; created if it is missing
-    pub(crate) folder: PathBuf,
 }
 
 /// Writes events through a ring into a log at full speed, says what bounded it, then reads the log back and compares.

@@ -14,7 +14,7 @@ use crate::import::{Format, PACKET, guess};
 use crate::input::{Compression, Input};
 use crate::measure::pinning::{Pins, may_run_on};
 use crate::options::args::{ImportArgs, ServeArgs, StressArgs};
-use crate::options::log_args::{LogArgs, LogPlan};
+use crate::options::log_args::{LogArgs, LogPlan, RetentionArgs};
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
 use ringlog::storage::SchemaList;
@@ -66,7 +66,7 @@ impl ServeConfig {
             seed: args.seed,
             duration: args.duration,
             max_bytes: args.max_bytes.map_or(default_max_bytes, MaxBytes::Asked),
-            fills_disk: args.max_bytes.is_none() && args.how.is_bounded() && !args.how.retires(),
+            fills_disk: args.max_bytes.is_none() && args.how.is_bounded() && !args.how.keep.retires(),
             log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?.describing(schemas),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
@@ -192,7 +192,8 @@ impl StressConfig {
     /// Checks the arguments.
     pub(crate) fn resolve(args: StressArgs) -> Result<Self, CliError> {
         let StressArgs { keep_bytes, sync, uncached, .. } = args;
-        let how = LogArgs { keep_bytes, sync, uncached, ..LogArgs::default() };
+        let keep = RetentionArgs { keep_bytes, ..RetentionArgs::default() };
+        let how = LogArgs { keep, sync, uncached, ..LogArgs::default() };
         how.check()?;
         Ok(Self {
             duration: args.seconds,

@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::CliError;
 use crate::import::guess::guess;
-use ringlog::programs::LogIndex;
+use ringlog::programs::{LogIndex, begins_like_a_ring};
 
 /// Bytes by which formats are known.
 const HEAD: u64 = 64 * 1024;
@@ -43,7 +43,7 @@ fn advice(path: &Path) -> Option<String> {
             "it is a file of a log: `ringlog cat {name}` prints it, `ringlog info {name}` sums it up"
         ));
     }
-    if head.starts_with(b"1GOLGNIR") {
+    if begins_like_a_ring(path) {
         return Some(format!("it is a shared ring: `ringlog ring {name}` shows its state"));
     }
     Some(match guess(path, &head) {

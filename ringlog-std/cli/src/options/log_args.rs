@@ -11,18 +11,9 @@ use crate::terminal::words::size;
 use crate::values;
 use ringlog::storage::{FullDisk, LogWriter, LogWriterOptions, Retention, SyncPolicy};
 
-/// How a log is written, kept and synced.
+/// How long a log is kept.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct LogArgs {
-    /// Size of each file of the log [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) segment_size: Option<u64>,
-    /// Start a new file after this time, even if the old one is not full
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
-    pub(crate) roll_after: Option<Duration>,
-    /// When to sync to disk: never, every-event, after a time (1s) or after an amount (16MiB) [default: 1s]
-    #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
-    pub(crate) sync: Option<SyncPolicy>,
+pub(crate) struct RetentionArgs {
     /// Delete or recycle the oldest files when the log takes more than this; at least two files
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) keep_bytes: Option<u64>,
@@ -35,6 +26,39 @@ pub(crate) struct LogArgs {
     /// Keep files that a cursor still needs until the log takes this much [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) cursor_bytes: Option<u64>,
+}
+
+impl RetentionArgs {
+    /// Whether old files are deleted or recycled by a limit.
+    pub(crate) const fn retires(&self) -> bool {
+        self.keep_bytes.is_some() || self.keep_for.is_some() || self.keep_files.is_some()
+    }
+
+    /// Returns the limits.
+    pub(crate) const fn retention(&self) -> Retention {
+        Retention {
+            max_bytes: self.keep_bytes,
+            max_age: self.keep_for,
+            max_segments: self.keep_files,
+            cursor_bytes: self.cursor_bytes,
+        }
+    }
+}
+
+/// How a log is written, kept and synced.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct LogArgs {
+    /// Size of each file of the log [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub(crate) segment_size: Option<u64>,
+    /// Start a new file after this time, even if the old one is not full
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) roll_after: Option<Duration>,
+    /// When to sync to disk: never, every-event, after a time (1s) or after an amount (16MiB) [default: 1s]
+    #[arg(long, value_name = "WHEN", value_parser = sync_policy)]
+    pub(crate) sync: Option<SyncPolicy>,
+    #[command(flatten)]
+    pub(crate) keep: RetentionArgs,
     /// On a full disk: stop, drop events and count them in a GAP record, or recycle the oldest file [default: stop]
     #[arg(long, value_name = "WHAT", value_parser = full_disk)]
     pub(crate) full_disk: Option<FullDisk>,
@@ -47,14 +71,9 @@ pub(crate) struct LogArgs {
 }
 
 impl LogArgs {
-    /// Whether old files are deleted or recycled by a limit.
-    pub(crate) const fn retires(&self) -> bool {
-        self.keep_bytes.is_some() || self.keep_for.is_some() || self.keep_files.is_some()
-    }
-
     /// Whether old files make room for new ones, by a limit or when the disk is full.
     pub(crate) fn is_bounded(&self) -> bool {
-        self.retires() || self.full_disk == Some(FullDisk::RecycleOldest)
+        self.keep.retires() || self.full_disk == Some(FullDisk::RecycleOldest)
     }
 
     /// Refuses limits that the log cannot keep.
@@ -69,7 +88,7 @@ impl LogArgs {
         }
         // The file that is written, and the spare one after it.
         let least = segment_bytes.next_multiple_of(*LogWriterOptions::SEGMENT_BYTES.start()) * 2;
-        match (self.keep_bytes, self.keep_files, self.cursor_bytes) {
+        match (self.keep.keep_bytes, self.keep.keep_files, self.keep.cursor_bytes) {
             (Some(bytes), _, _) if bytes < least => refused(format!(
                 "--keep-bytes {}: the log always takes two files of {}; give {} or more, or a smaller --segment-size",
                 size(bytes),
@@ -79,7 +98,7 @@ impl LogArgs {
             (_, Some(0), _) => {
                 refused("--keep-files 0: the file that is being written always stays; give 1 or more".into())
             }
-            (_, _, Some(bytes)) if !self.retires() => refused(format!(
+            (_, _, Some(bytes)) if !self.keep.retires() => refused(format!(
                 "--cursor-bytes {}: all files stay without --keep-bytes, --keep-for or --keep-files; give one of these",
                 size(bytes)
             )),
@@ -89,13 +108,7 @@ impl LogArgs {
 
     /// Returns the options of the writer.
     pub(crate) fn options(&self) -> LogWriterOptions {
-        let retention = Retention {
-            max_bytes: self.keep_bytes,
-            max_age: self.keep_for,
-            max_segments: self.keep_files,
-            cursor_bytes: self.cursor_bytes,
-        };
-        let mut options = LogWriter::options().roll_after(self.roll_after).retention(retention);
+        let mut options = LogWriter::options().roll_after(self.roll_after).retention(self.keep.retention());
         if let Some(segment_size) = self.segment_size {
             options = options.segment_bytes(segment_size);
         }

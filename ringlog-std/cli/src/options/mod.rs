@@ -2,7 +2,7 @@
 //!
 //! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log,
 //! `thread_args` those for where threads run, `filter_args` those for which events, `print_args` those for how they are
-//! printed, `look_args` those of charts, `export_args` those of exports. `overview` is the help without a command, `given_file`
+//! printed, `look_args` those of charts, `export_args` those of exports, `keep_args` those of house-keeping. `overview` is the help without a command, `given_file`
 //! answers a file where a command is expected. Every command calls this folder; it records nothing.
 
 pub(crate) mod args;
@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod export_args;
 pub(crate) mod filter_args;
 pub(crate) mod given_file;
+pub(crate) mod keep_args;
 pub(crate) mod log_args;
 pub(crate) mod look_args;
 pub(crate) mod message_args;
