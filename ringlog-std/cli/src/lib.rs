@@ -6,6 +6,7 @@ pub(crate) mod descriptions;
 #[cfg(test)]
 #[path = "../../tests/integration/dice.rs"]
 mod dice;
+mod doctor;
 mod error;
 mod export;
 mod feed;
@@ -93,6 +94,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::RecoverImage(args) => commands::recover_image::run(&args),
         Command::Cursors(args) => commands::cursors::run(&args),
         Command::Prune(args) => commands::prune::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Completions(args) => commands::install::completions(&args),
         Command::Man(args) => commands::install::man(&args),
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod cat;
 pub(crate) mod cursors;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;

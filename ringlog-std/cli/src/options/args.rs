@@ -14,7 +14,7 @@ use crate::import::table::options::TableOptions;
 use crate::import::typed::TypedOptions;
 use crate::options::export_args::ExportArgs;
 use crate::options::filter_args::{FilterArgs, with_expression, with_grep};
-use crate::options::keep_args::{CompletionsArgs, CursorsArgs, ManArgs, PruneArgs};
+use crate::options::keep_args::{CompletionsArgs, CursorsArgs, DoctorArgs, ManArgs, PruneArgs};
 use crate::options::log_args::{LogArgs, sync_policy};
 use crate::options::look_args::{PlotArgs, ReportArgs};
 use crate::options::message_args::MessageArgs;
@@ -51,6 +51,11 @@ const RING_EXIT_CODES: &str = "Exit codes:
   1  the file cannot be read, or is no ring
   2  the command line is wrong
   3  the ring is corrupt";
+const DOCTOR_EXIT_CODES: &str = "Exit codes:
+  0  nothing that was looked at costs a promise; what may cost speed is said
+  1  the folder cannot be looked at
+  2  the command line is wrong
+  3  something may cost a promise";
 const VERIFY_EXIT_CODES: &str = "Exit codes:
   0  every event is there
   1  the log or one of its files cannot be read
@@ -173,6 +178,9 @@ pub(crate) enum Command {
     /// Delete the oldest files of a log that nobody records; serve has the same limits for one at work
     #[command(after_help = PRUNE_VALUES)]
     Prune(PruneArgs),
+    /// Look for what may cost a log speed or a promise on this machine: kernel, clock, limits, file system, disk
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor(DoctorArgs),
     /// Print what completes command lines in a shell
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),

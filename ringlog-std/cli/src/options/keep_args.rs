@@ -36,6 +36,17 @@ pub(crate) struct PruneArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `ringlog doctor`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Folder of a log, or where one will be
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `ringlog completions`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CompletionsArgs {

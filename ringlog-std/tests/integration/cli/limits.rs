@@ -105,6 +105,25 @@ fn a_file_system_that_keeps_what_is_written_in_the_cache_says_that_uncached_has_
 }
 
 #[test]
+fn a_folder_in_memory_is_a_risk_for_a_log_and_what_is_looked_at_is_left_as_it_was() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let found = |path: &Path, file_kib: u32| {
+        let output = limited(file_kib, RINGLOG, &["doctor", word(path), "--json"]);
+        assert_code(&output, 3);
+        let report: serde_json::Value = serde_json::from_str(&stdout_of(&output)).unwrap();
+        let risks = report["findings"].as_array().unwrap().iter().filter(|it| it["grade"] == "risk");
+        risks.map(|it| it["about"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // As one that will be made in it.
+    let risks = found(&folder.path().join("log"), 4096);
+    assert!(["file system", "file size"].iter().all(|it| risks.contains(&(*it).to_owned())), "{risks:?}");
+    // Smaller than what is tried.
+    assert!(found(folder.path(), 4).contains(&"writing".to_owned()));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    assert_code(&ringlog(&["doctor", "/proc/none/log"]), 1);
+}
+
+#[test]
 fn the_oldest_files_of_a_closed_log_are_pruned() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

@@ -378,6 +378,7 @@ const APART: [(&str, &str); 8] = [
     ("export/table", "only the feature `parquet` has it"),
     ("top", "only the feature `top` has it; `.ci/run top` reads what it draws"),
     ("import/exported/rows.rs", "what is wrong with a row, where the unit tests change one"),
+    ("doctor/", "what it says differs from machine to machine; its unit tests read it"),
     ("report/content.rs", "words of a page; `.ci/run report` reads it"),
     ("report/html.rs", "words of a page; `.ci/run report` reads it"),
     ("report/page", "words of a page; `.ci/run report` reads it"),
