@@ -78,7 +78,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
     }
     match command {
         Command::Serve(args) => commands::serve::run(*args),
-        Command::Import(args) => commands::import::run(args),
+        Command::Import(args) => commands::import::run(&args),
         Command::Cat(args) => commands::cat::run(&args),
         Command::Tail(args) => commands::tail::run(&args),
         Command::Replay(args) => commands::replay::run(&args),

@@ -1,4 +1,4 @@
-//! A log of so many segments that opening each of them shows, for tests of the library and of the programs.
+//! A log of thousands of segments, for tests of the library and of the programs: opening each of them shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,16 +11,40 @@ use crate::record::pace::Pace;
 use crate::record::pump::Limits;
 use crate::record::session::{Plan, record};
 use crate::record::status::Status;
-use crate::terminal::print::{print, print_json};
+use crate::terminal::print::{eprint, print, print_json};
 use crate::terminal::signals::Stop;
 use crate::terminal::words::grouped;
 use crate::values::Rate;
 use ringlog::event::GapReason;
 
-/// Records every event of a file, as fast as the log takes them.
-pub(crate) fn run(args: ImportArgs) -> Result<Outcome, CliError> {
-    let config = ImportConfig::resolve(args)?;
+/// Records every event of the files, as fast as the log takes them. Each is an import by itself.
+pub(crate) fn run(args: &ImportArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    let mut worst = Outcome::Clean;
+    for (number, file) in args.files.iter().enumerate() {
+        let one = ImportConfig::resolve(args, file).and_then(|config| import(config, stop.clone()));
+        match one.inspect_err(|_| report_earlier(number, args.files.len()))? {
+            Outcome::Clean => {}
+            loss => worst = loss,
+        }
+        if stop.is_set() {
+            report_earlier(number, args.files.len());
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+/// Says how many of several files are in the log as a whole, where not all are.
+fn report_earlier(number: usize, all: usize) {
+    if all > 1 && number < all {
+        eprint(&format!(
+            "ringlog: {number} of {all} files are in the log; give the others again once the cause is mended"
+        ));
+    }
+}
+
+fn import(config: ImportConfig, stop: Stop) -> Result<Outcome, CliError> {
     let (mut feed, how) = open_feed(&config, &stop)?;
     let introduction = introduction(&config, how);
     let mut session = record(Plan {

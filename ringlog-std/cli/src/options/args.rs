@@ -240,8 +240,9 @@ pub(crate) struct ServeArgs {
 /// Arguments of `ringlog import`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ImportArgs {
-    /// File to import
-    pub(crate) file: PathBuf,
+    /// Files to import, one after the other in this order
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     /// Folder of the log; an import appends to the log that is there
     #[arg(long, value_name = "PATH")]
     pub(crate) log: PathBuf,

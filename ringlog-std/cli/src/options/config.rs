@@ -122,48 +122,48 @@ pub(crate) struct ImportConfig {
 
 impl ImportConfig {
     /// Checks the file and fills in the defaults.
-    pub(crate) fn resolve(args: ImportArgs) -> Result<Self, CliError> {
-        let first = first_table(&args.file);
-        let first = first.as_deref().unwrap_or(&args.file);
+    pub(crate) fn resolve(args: &ImportArgs, file: &Path) -> Result<Self, CliError> {
+        let first = first_table(file);
+        let first = first.as_deref().unwrap_or(file);
         let file_bytes = regular_file_bytes(first)?;
         let input = look(first)?;
         let compression = input.compression();
         let format = match args.format {
             Some(format) => format,
-            None => guess(&args.file, input.head())
-                .map_err(|problem| CliError::Usage(format!("{}: {problem}", args.file.display())))?,
+            None => guess(file, input.head())
+                .map_err(|problem| CliError::Usage(format!("{}: {problem}", file.display())))?,
         };
-        check_table_options(&args.table, format, &args.file)?;
+        check_table_options(&args.table, format, file)?;
         if args.payload_only && format != Format::Pcap {
             return Err(CliError::Usage(format!(
                 "--payload-only is for packet captures, but {} is read as {format}; leave it out, or give --format pcap",
-                args.file.display()
+                file.display()
             )));
         }
-        check_typed_options(&args.typed, format, &args.file)?;
-        check_exported(&args, format)?;
+        check_typed_options(&args.typed, format, file)?;
+        check_exported(args, file, format)?;
         let is_export = format == Format::Ringlog;
         let schema = args.typed.schema.clone().filter(|_| is_export);
         let typed = match is_export {
             true => None,
-            false => args.typed.resolve(&args.file, args.event_type, &args.log)?,
+            false => args.typed.resolve(file, args.event_type, &args.log)?,
         };
-        let is_folder = args.file.is_dir();
+        let is_folder = file.is_dir();
         let event_type = match format {
             Format::Pcap if !args.payload_only => number_for(&args.log, PACKET, args.event_type)?,
             _ => args.event_type.unwrap_or(0),
         };
         Ok(Self {
-            file: args.file,
+            file: file.into(),
             compression,
             content_bytes: (compression.is_none() && !is_folder).then_some(file_bytes),
             format,
-            table: args.table,
+            table: args.table.clone(),
             event_type,
             typed,
             schema,
             payload_only: args.payload_only,
-            log: LogPlan::new(args.log, &args.how)?,
+            log: LogPlan::new(args.log.clone(), &args.how)?,
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             show: Show::on_stderr(args.progress),
@@ -270,15 +270,15 @@ fn check_typed_options(options: &TypedOptions, format: Format, file: &Path) -> R
 }
 
 /// Refuses options that decide what an export says itself.
-fn check_exported(args: &ImportArgs, format: Format) -> Result<(), CliError> {
+fn check_exported(args: &ImportArgs, file: &Path, format: Format) -> Result<(), CliError> {
     match (format, args.event_type) {
         (Format::Ringlog, Some(_)) => Err(CliError::Usage(format!(
             "--event-type: {} is read as {format}, which says the type of each event; leave it out, or give --format csv or json",
-            args.file.display()
+            file.display()
         ))),
-        _ if args.file.is_dir() && format != Format::Ringlog => Err(CliError::Unreadable(format!(
+        _ if file.is_dir() && format != Format::Ringlog => Err(CliError::Unreadable(format!(
             "{}: a folder of tables that `ringlog export` did not write; give one of its files",
-            args.file.display()
+            file.display()
         ))),
         _ => Ok(()),
     }
@@ -329,7 +329,7 @@ mod tests {
     fn import(line: &str) -> Result<ImportConfig, CliError> {
         let words = ["ringlog", "import"].into_iter().chain(line.split_whitespace());
         match RinglogArgs::try_parse_from(words).unwrap().command {
-            Some(Command::Import(args)) => ImportConfig::resolve(args),
+            Some(Command::Import(args)) => ImportConfig::resolve(&args, &args.files[0]),
             other => panic!("{other:?}"),
         }
     }

@@ -151,6 +151,22 @@ fn a_second_import_adds_to_the_log() {
 }
 
 #[test]
+fn several_files_are_imported_in_their_order_up_to_one_that_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one.txt"), folder.path().join("two.txt"));
+    std::fs::write(&one, "a\nb\n").unwrap();
+    std::fs::write(&two, "c\n").unwrap();
+    let log = folder.path().join("log");
+    assert_code(&ringlog(&["import", word(&two), word(&one), "--log", word(&log)]), 0);
+    assert_eq!(raw(&log), b"c\na\nb\n");
+    let none = folder.path().join("none.txt");
+    let output = ringlog(&["import", word(&one), word(&none), word(&two), "--log", word(&log)]);
+    assert_code(&output, 1);
+    assert!(stderr_of(&output).contains("ringlog: 1 of 3 files are in the log; give the others again"));
+    assert_eq!(raw(&log), b"c\na\nb\na\nb\n");
+}
+
+#[test]
 fn a_capture_that_is_cut_short_gives_its_packets_and_an_error_with_the_offset() {
     let capture = test_data("capture.pcapng");
     let whole = std::fs::read(capture).unwrap();

@@ -115,6 +115,7 @@ fn places(folder: &Path) -> Vec<Row> {
         run("a log to prune that is none", "prune DIR/missing --keep-files 1"),
         run("a log to prune that is being recorded", "prune DIR/written --keep-files 1"),
         run("a log to prune by no limit", "prune DIR/whole"),
+        run("a place of a log that is no folder", "doctor DIR/missing/missing"),
     ]
 }
 
