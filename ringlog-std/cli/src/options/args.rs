@@ -35,7 +35,7 @@ macro_rules! exit_codes {
   2  the command line is wrong
   3  done, but events are missing and the output says which; also an interrupted import or replay
   4  serve stopped at its default limit of 4 GiB
-  128 and the number of the signal  ended at once, by a second signal; what was published is in the log"
+  128+N  ended at once by a second signal, of number N; the log has what was published"
     };
 }
 macro_rules! export_exit_codes {

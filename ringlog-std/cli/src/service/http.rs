@@ -14,7 +14,7 @@ use crate::terminal::messages::{SERVE, info, warn};
 
 /// How long to wait after an error of the socket.
 const PAUSE: Duration = Duration::from_secs(1);
-const INDEX: &str = "ringlog: /metrics for Prometheus, /health for 200 or 503 with the reasons\n";
+const INDEX: &str = "this is ringlog: ask for /metrics, or for /health with 200 or 503 and the reasons\n";
 
 /// Binds the address and starts the thread that answers. Says where, and who can read it.
 pub(crate) fn start(address: SocketAddr, state: &Arc<State>) -> Result<(), CliError> {
