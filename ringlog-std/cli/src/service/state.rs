@@ -47,6 +47,7 @@ impl FeedCounts {
 #[derive(Debug)]
 pub(crate) struct State {
     /// The log's folder.
+    #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only a scrape says it"))]
     pub(crate) log: PathBuf,
     /// When the program started, in seconds since 1970.
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only a scrape says it"))]
@@ -97,6 +98,7 @@ impl State {
     }
 
     /// Returns why the service is not well; nothing if it is.
+    #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only a scrape says it"))]
     pub(crate) fn reasons(&self) -> Vec<String> {
         match (self.phase(), self.monitor.get()) {
             (Phase::Stopping, _) => vec!["stopping: the run is ending".into()],
