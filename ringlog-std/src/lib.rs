@@ -94,6 +94,7 @@
 //! - `log`: a logger for the facade `log`, in the module `logging`.
 //! - `tracing`: a layer for `tracing-subscriber`, in the module `logging`.
 //! - `async`: adds ends of a ring that a task of any executor awaits (`SpscRingBuffer::split_async`).
+//! - `prometheus`: makes [`RecorderMonitor`](recorder::RecorderMonitor) a collector for a registry of `prometheus-client`.
 //! - `tokio`: adds a log's events as a stream for tasks of tokio (`LogStream`).
 
 #[cfg(not(target_os = "linux"))]

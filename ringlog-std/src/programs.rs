@@ -9,6 +9,8 @@ pub use crate::os::temporary::{temporary_name, temporary_start};
 pub use crate::os::threads::{missing_of, run_on, set_nice};
 pub use crate::os::time::unix_nanos;
 pub use crate::parallel::default_jobs;
+#[cfg(feature = "prometheus")]
+pub use crate::recorder::prometheus::{Labelled, MetricWriter};
 pub use crate::ring::ring_file::{
     LIKELY_CAUSE, NoRing, Positions, RingFile, Unread, begins_like_a_ring, offsets,
 };

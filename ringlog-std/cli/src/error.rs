@@ -91,6 +91,9 @@ pub(crate) enum CliError {
     /// Signals cannot be handled, so nothing could end the program cleanly.
     #[error("cannot handle signals: {0}; start the program where it may handle them")]
     Signals(io::Error),
+    /// A thread of the service could not be started.
+    #[error("cannot start a thread: {0}; end other threads, or raise the limit (`ulimit -u`)")]
+    Thread(io::Error),
     /// A file or folder could not be used.
     #[error("{}: cannot {action}: {}", path.display(), io_words(source))]
     Io {

@@ -22,6 +22,7 @@ mod output;
 pub(crate) mod read;
 pub(crate) mod record;
 mod report;
+mod service;
 pub(crate) mod terminal;
 #[cfg(feature = "top")]
 mod top;
@@ -34,17 +35,20 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use error::{CliError, Outcome};
 use log::LevelFilter;
 use options::args::{Command, RinglogArgs, StressArgs};
+use options::config::ServeConfig;
+use options::config_file;
 use options::given_file::explained;
 use options::overview::with_overview;
 
 use terminal::messages::Output;
-use terminal::print::eprint;
+use terminal::print::{eprint, print};
 use terminal::words::printable_lines;
 
 /// Runs the program `ringlog`.
 #[must_use]
 pub fn ringlog() -> ExitCode {
-    match started().and_then(|()| ringlog_args()).and_then(run) {
+    let args = started().and_then(|()| ringlog_args());
+    match args.and_then(|args| args.map_or(Ok(Outcome::Clean), run)) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.report("ringlog"),
     }
@@ -64,10 +68,23 @@ fn started() -> Result<(), CliError> {
     terminal::signals::survive_file_size_limit().map_err(CliError::Signals)
 }
 
-fn ringlog_args() -> Result<RinglogArgs, CliError> {
-    let mut command = with_overview(RinglogArgs::command());
-    let mut matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(explained)?;
-    RinglogArgs::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command).into())
+/// Returns what was asked for; nothing if that was to print it.
+fn ringlog_args() -> Result<Option<RinglogArgs>, CliError> {
+    let command = with_overview(RinglogArgs::command());
+    let (mut command, words) = config_file::with_file(command, std::env::args_os().collect())?;
+    let mut matches = command.try_get_matches_from_mut(words).map_err(explained)?;
+    let printed = config_file::printed(&command, &matches)?;
+    let args = RinglogArgs::from_arg_matches_mut(&mut matches);
+    let args = args.map_err(|error| error.format(&mut command))?;
+    let Some(text) = printed else { return Ok(Some(args)) };
+    // What is printed would also run.
+    let serve = match args.command {
+        Some(Command::Serve(serve)) => *serve,
+        _ => args.serve,
+    };
+    ServeConfig::resolve(serve)?;
+    print(&text)?;
+    Ok(None)
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::counts::RecorderCounts;
 use super::error::RecorderError;
 use super::follow::{FollowError, Follower};
+use super::metrics::{RecorderMetrics, RecorderMonitor};
 use super::schema_problem::SchemaWatch;
 use super::skipped::SkippedRing;
 use super::work::Shared;
@@ -205,19 +206,40 @@ impl Recorder {
     /// ```
     #[must_use]
     pub fn counts(&self) -> RecorderCounts {
-        let followers = self.shared.noted.followers(self.watch.published_position());
-        let noted = self.shared.noted.get();
-        let log = noted.consumers.first();
-        RecorderCounts {
-            events: log.map_or(0, |log| log.events),
-            bytes: log.map_or(0, |log| log.bytes),
-            lost: self.watch.lost().saturating_add(self.pending_loss()),
-            // ORDERING: Relaxed. The number is for a display only.
-            late: self.shared.late.load(Ordering::Relaxed),
-            rings: noted.rings.clone(),
-            consumers: noted.consumers.clone(),
-            followers,
-        }
+        self.monitor().counts()
+    }
+
+    /// Returns the state of recorder and log in numbers: what [`counts`](Self::counts) has, positions, losses by reason, segments,
+    /// how long syncs took, and what is wrong.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// let metrics = recorder.metrics();
+    /// assert_eq!((metrics.log.lost, metrics.log.is_poisoned, metrics.has_stopped), (0, false, false));
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> RecorderMetrics {
+        self.monitor().metrics()
+    }
+
+    /// Returns a handle that reads [`metrics`](Self::metrics) on any thread, also once this recorder has ended.
+    ///
+    /// ```
+    /// # use ringlog::recorder::Recorder;
+    /// # let folder = tempfile::tempdir()?;
+    /// let (producer, recorder) = Recorder::start(folder.path())?;
+    /// let monitor = recorder.monitor();
+    /// std::thread::spawn(move || println!("{} events", monitor.metrics().log.events));
+    /// # recorder.shutdown(producer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn monitor(&self) -> RecorderMonitor {
+        RecorderMonitor { shared: Arc::clone(&self.shared), watch: self.watch.clone() }
     }
 
     /// Starts a thread that gives each event of the log to `consumer`, from the [cursor](crate::storage::Cursor) `name` on: the first
@@ -285,9 +307,7 @@ impl Recorder {
     /// ```
     #[must_use]
     pub fn has_stopped(&self) -> bool {
-        // ORDERING: Acquire, STOPPED. Pairs with the Release in the drop of `SetOnDrop`: who sees it finds the log as the thread
-        // left it.
-        self.shared.stopped.load(Ordering::Acquire)
+        self.shared.has_stopped()
     }
 
     /// Closes the producer of [`start`](Self::start), records everything that it wrote, and closes the log.

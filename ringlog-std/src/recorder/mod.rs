@@ -11,6 +11,9 @@ mod follow;
 mod handle;
 mod late;
 mod many;
+mod metrics;
+#[cfg(feature = "prometheus")]
+pub(crate) mod prometheus;
 mod registrations;
 mod resume;
 mod schema_problem;
@@ -28,5 +31,6 @@ pub use many::error::ProducersError;
 pub use many::order::Order;
 pub use many::pooled::{LossyPooledProducer, Pooled, PooledProducer, ProducerKind};
 pub use many::producers::Producers;
+pub use metrics::{RecorderMetrics, RecorderMonitor};
 pub use schema_problem::{SchemaProblem, SchemaWatch};
 pub use skipped::SkippedRing;

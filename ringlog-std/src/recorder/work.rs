@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ringlog_nostd::{Gap, GapReason, Loss, RingFault};
 
-use super::counts::{Notes, RingFill};
+use super::counts::{Noted, Notes, RingFill};
 use super::descriptions::Descriptions;
 use super::error::RecorderError;
 use super::late::LateEvents;
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(super) late: AtomicU64,
     /// Losses that the ring counts and that no GAP record reports.
     pub(super) pending_loss: AtomicU64,
+    /// Turns of the thread, counted when it notes what a display may ask for.
+    pub(super) turns: AtomicU64,
     /// The thread has ended.
     pub(super) stopped: AtomicBool,
     /// The thread must end.
@@ -46,6 +48,19 @@ impl Shared {
         // ORDERING: Release, STOP. Pairs with the Acquire in `is_to_stop`: the drain after it finds all that was published
         // before the call.
         self.stop.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_stopped(&self) -> bool {
+        // ORDERING: Acquire, STOPPED. Pairs with the Release in the drop of `SetOnDrop`: who sees it finds the log as the thread
+        // left it.
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Notes what a display may ask for, and that the thread is at work.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Noted)) {
+        // ORDERING: Relaxed. The number is for a display only.
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.noted.set(change);
     }
 
     pub(super) fn is_to_stop(&self) -> bool {
@@ -270,7 +285,7 @@ impl Work {
     /// Notes what a display may ask for.
     fn note(&mut self, dispatcher: &EventDispatcher<'_>) {
         let (capacity_bytes, unread_bytes) = (self.source.capacity(), self.source.unread());
-        self.shared.noted.set(|noted| {
+        self.shared.note(|noted| {
             noted.rings = vec![RingFill { capacity_bytes, unread_bytes }];
             noted.consumers = dispatcher.statistics();
         });
@@ -308,7 +323,7 @@ pub(super) struct SetOnDrop(pub(super) Arc<Shared>);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
-        // ORDERING: Release, STOPPED. Pairs with the Acquire in `Recorder::has_stopped`: what this thread stored comes before.
+        // ORDERING: Release, STOPPED. Pairs with the Acquire in `Shared::has_stopped`: what this thread stored comes before.
         self.0.stopped.store(true, Ordering::Release);
         self.0.registrations.close();
         self.0.noted.end_followers();

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | write a log that may run for months | [`LogWriter`], with [`LogWriterOptions`], [`SyncPolicy`], [`Retention`], [`FullDisk`] |
 //! | write one file of fixed size | [`MmapWriter`], with [`MmapWriterOptions`] |
-//! | know from another thread how far a writer has come | [`LogWatch`] |
+//! | know from another thread how far a writer has come, and its state in numbers | [`LogWatch`], [`LogMetrics`], [`SyncTimes`] |
 //! | read a log without copying | [`LogReader`]; one file: [`MmapReader`] |
 //! | read files that others may change or cut short | [`LogScan`] |
 //! | choose events by type, sequence or time | [`Filter`] |
@@ -42,8 +42,10 @@ pub(crate) use log::late::{note_drained_ring, report_undrained_ring};
 pub use log::options::LogWriterOptions;
 pub use log::summary::LogSummary;
 pub use log::writer::LogWriter;
+pub use maintenance::metrics::LogMetrics;
 pub use maintenance::policies::{FullDisk, SyncPolicy};
 pub use maintenance::retention::Retention;
+pub use maintenance::sync_times::SyncTimes;
 pub use maintenance::watch::LogWatch;
 pub use read::filter::Filter;
 pub use read::follow::follower::LogFollower;

@@ -11,6 +11,7 @@ use crate::record::pace::Pace;
 use crate::record::pump::Limits;
 use crate::record::session::{Plan, record};
 use crate::record::status::Status;
+use crate::service::Service;
 use crate::terminal::print::{eprint, print, print_json};
 use crate::terminal::signals::Stop;
 use crate::terminal::words::grouped;
@@ -55,6 +56,7 @@ fn import(config: ImportConfig, stop: Stop) -> Result<Outcome, CliError> {
         log: config.log,
         ring_bytes: config.ring_bytes,
         status: Status::new(config.show, config.content_bytes),
+        service: &Service::default(),
     })?;
     session.note_position(&config.file);
     if config.json {

@@ -10,6 +10,7 @@ use crate::record::pump::Limits;
 use crate::record::ring_service::RingService;
 use crate::record::session::{Plan, Session, record};
 use crate::record::status::Status;
+use crate::service::Service;
 use crate::terminal::messages::{FEED, SERVE, error, info, warn};
 use crate::terminal::print::{eprint, print, print_json};
 use crate::terminal::signals::Stop;
@@ -32,18 +33,20 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome, CliError> {
 
 fn serve(args: ServeArgs, has_file: bool) -> Result<Outcome, CliError> {
     let config = ServeConfig::resolve(args)?;
-    let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    let stop = if has_file { Stop::on_signals_but_hangup() } else { Stop::on_signals() };
+    let stop = stop.map_err(CliError::Signals)?;
+    let service = Service::open(&config.service, &config.log.path)?;
     let limits = Limits { duration: config.duration, max_bytes: config.max_bytes, stop };
     let session = match &config.ring {
-        Some(ring) => drain(&config, ring, &limits)?,
-        None => feed(&config, limits)?,
+        Some(ring) => drain(&config, ring, &limits, &service)?,
+        None => feed(&config, limits, &service)?,
     };
     if has_file || !std::io::stderr().is_terminal() {
         say_end(&session);
     }
     if config.json {
         print_json(&session)?;
-    } else {
+    } else if !config.is_quiet {
         print(&session.words("recorded"))?;
     }
     let outcome = session.outcome()?;
@@ -70,7 +73,7 @@ fn say_end(session: &Session) {
     }
 }
 
-fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
+fn feed(config: &ServeConfig, limits: Limits, service: &Service) -> Result<Session, CliError> {
     let mut feed = open_feed(config)?;
     let introduction = introduction(config, feed.place());
     record(Plan {
@@ -81,15 +84,16 @@ fn feed(config: &ServeConfig, limits: Limits) -> Result<Session, CliError> {
         log: config.log.clone(),
         ring_bytes: config.ring_bytes,
         status: Status::new(config.show, None),
+        service,
     })
 }
 
-fn drain(config: &ServeConfig, ring: &Path, limits: &Limits) -> Result<Session, CliError> {
-    let service = RingService::start(ring, &config.log, config.ring_bytes, config.skips_to_head)?;
+fn drain(config: &ServeConfig, ring: &Path, limits: &Limits, service: &Service) -> Result<Session, CliError> {
+    let recording = RingService::start(ring, &config.log, config.ring_bytes, config.skips_to_head, service)?;
     info!(target: SERVE, "recording ring {} to {}", ring.display(), config.log.path.display());
     let end = format!("{}; what is published later stays in the ring for the next run", end_words(config));
     end.lines().for_each(|line| info!(target: SERVE, "{line}"));
-    service.run(limits, Status::new(config.show, None))
+    recording.run(limits, Status::new(config.show, None), service)
 }
 
 fn open_feed(config: &ServeConfig) -> Result<Box<dyn Feed>, CliError> {

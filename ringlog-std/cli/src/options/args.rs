@@ -20,6 +20,7 @@ use crate::options::look_args::{PlotArgs, ReportArgs};
 use crate::options::message_args::MessageArgs;
 use crate::options::print_args::PrintArgs;
 use crate::options::schema_args::SchemaArgs;
+use crate::options::service_args::ServiceArgs;
 use crate::options::thread_args::ThreadArgs;
 use crate::options::top_args::TopArgs;
 use crate::values::{self, Bytes, Rate, ReplayTo, Speed};
@@ -33,7 +34,8 @@ macro_rules! exit_codes {
   1  failed; standard error says why and what to do
   2  the command line is wrong
   3  done, but events are missing and the output says which; also an interrupted import or replay
-  4  serve stopped at its default limit of 4 GiB"
+  4  serve stopped at its default limit of 4 GiB
+  128+N  ended at once by a second signal, of number N; the log has what was published"
     };
 }
 macro_rules! export_exit_codes {
@@ -235,6 +237,8 @@ pub(crate) struct ServeArgs {
     pub(crate) progress: bool,
     #[command(flatten)]
     pub(crate) messages: MessageArgs,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
 }
 
 /// Arguments of `ringlog import`.

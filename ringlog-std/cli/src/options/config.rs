@@ -15,6 +15,7 @@ use crate::input::{Compression, Input};
 use crate::measure::pinning::{Pins, may_run_on};
 use crate::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::options::log_args::{LogArgs, LogPlan, RetentionArgs};
+use crate::service::ServiceConfig;
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
 use ringlog::storage::SchemaList;
@@ -44,6 +45,9 @@ pub(crate) struct ServeConfig {
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
     pub(crate) show: Show,
+    /// Whether no summary in words is printed.
+    pub(crate) is_quiet: bool,
+    pub(crate) service: ServiceConfig,
 }
 
 impl ServeConfig {
@@ -70,7 +74,10 @@ impl ServeConfig {
             log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?.describing(schemas),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
+            service: args.service.resolve(args.how.sync.unwrap_or_default()),
+            is_quiet: args.messages.quiet,
             show: match args.messages.log_file {
+                _ if args.messages.quiet => Show::Nothing,
                 Some(_) if args.progress => Show::Lines,
                 _ => Show::on_stderr(args.progress),
             },

@@ -22,12 +22,16 @@ pub(crate) struct MessageArgs {
     /// [default: that of RINGLOG_LOG, or info]
     #[arg(long, value_name = "LEVEL", value_parser = values::level)]
     pub(crate) log_level: Option<LevelFilter>,
+    /// Say warnings and errors only, and print no summary unless --json asks for it
+    #[arg(long, conflicts_with = "progress")]
+    pub(crate) quiet: bool,
 }
 
 impl MessageArgs {
     /// Sends messages where the options say.
     pub(crate) fn start(&self) -> Result<(), CliError> {
-        let level = self.log_level.map_or_else(level_of_variable, Ok)?;
+        let quiet = self.quiet.then_some(LevelFilter::Warn);
+        let level = self.log_level.or(quiet).map_or_else(level_of_variable, Ok)?;
         Output::of_service(self.log_file.as_deref())?.start(level);
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 pub(crate) mod args;
 pub(crate) mod config;
+pub(crate) mod config_file;
 pub(crate) mod export_args;
 pub(crate) mod filter_args;
 pub(crate) mod given_file;
@@ -17,5 +18,6 @@ pub(crate) mod message_args;
 pub(crate) mod overview;
 pub(crate) mod print_args;
 pub(crate) mod schema_args;
+pub(crate) mod service_args;
 pub(crate) mod thread_args;
 pub(crate) mod top_args;

@@ -3,6 +3,7 @@
 //! Events go into a ring, and a recorder on another thread moves them to the log.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::CliError;
@@ -14,6 +15,8 @@ use crate::record::loss_reports::LossReports;
 use crate::record::pump::{Progress, Sink};
 use crate::record::retention_watch::RetentionWatch;
 use crate::record::status::{Gauges, Status};
+use crate::service::Service;
+use crate::service::state::State;
 use crate::terminal::messages::{FEED, LOG, RING, info, warn};
 use ringlog::event::{EventHeader, Gap, GapReason};
 use ringlog::programs::Waiter;
@@ -35,6 +38,8 @@ pub(crate) struct Recording {
     losses: LossReports,
     status: Option<Status>,
     before: Before,
+    /// Where the counts of the feed go.
+    watched: Option<Arc<State>>,
 }
 
 /// Losses of earlier runs, which the first GAP records of a run count.
@@ -54,9 +59,17 @@ impl Before {
 }
 
 impl Recording {
-    /// Starts a run that shows its status.
-    pub(crate) fn start(log: &LogPlan, ring_bytes: usize, status: Status) -> Result<Self, CliError> {
-        Ok(Self { status: Some(status), ..Self::start_silent(log, ring_bytes)? })
+    /// Starts a run that shows its status, and gives its numbers to a service.
+    pub(crate) fn start(
+        log: &LogPlan,
+        ring_bytes: usize,
+        status: Status,
+        service: &Service,
+    ) -> Result<Self, CliError> {
+        let watched = service.state().cloned();
+        let recording = Self { status: Some(status), watched, ..Self::start_silent(log, ring_bytes)? };
+        service.begin(&recording.recorder);
+        Ok(recording)
     }
 
     /// Starts a run that shows nothing.
@@ -66,13 +79,23 @@ impl Recording {
         let retention = RetentionWatch::new(recorder.watch());
         let before = Before::of(&recorder);
         let losses = LossReports::new(before.lost);
-        Ok(Self { log: log.clone(), producer, recorder, retention, losses, status: None, before })
+        Ok(Self {
+            log: log.clone(),
+            producer,
+            recorder,
+            retention,
+            losses,
+            status: None,
+            before,
+            watched: None,
+        })
     }
 
     /// Writes, syncs and seals everything that was taken.
     ///
     /// If the log failed before, returns what it had taken, and the error.
     pub(crate) fn finish(self, progress: &Progress) -> Result<Recorded, CliError> {
+        self.note(progress);
         let ended = self.recorder.shutdown(self.producer);
         let recorded = Recorded::of(&self.log, ended, self.retention)?.after(self.before);
         if let Some(mut status) = self.status {
@@ -80,6 +103,14 @@ impl Recording {
             status.finish(&progress, recorded.summary.lost);
         }
         Ok(recorded)
+    }
+
+    /// Gives the counts of the feed to those who watch.
+    fn note(&self, progress: &Progress) {
+        if let Some(state) = &self.watched {
+            let Progress { events, lost, skipped, read_bytes, .. } = *progress;
+            state.feed.set(events, lost, skipped, read_bytes);
+        }
     }
 
     /// Waits for room and writes; fails if the recorder has stopped.
@@ -113,6 +144,7 @@ impl Sink for Recording {
     }
 
     fn look(&mut self, progress: &Progress) {
+        self.note(progress);
         let ring = Some((self.producer.used() as u64, self.producer.capacity() as u64));
         if let Some(status) = self.status.as_mut().filter(|status| status.is_due()) {
             let lost = self.recorder.watch().lost();

@@ -13,6 +13,7 @@ use crate::record::recording::{Recorded, say_opening};
 use crate::record::retention_watch::RetentionWatch;
 use crate::record::session::Session;
 use crate::record::status::{Gauges, Status};
+use crate::service::Service;
 use crate::terminal::messages::{LOG, RING, warn};
 use ringlog::consumer::EventConsumer;
 use ringlog::event::{EventHeader, Gap};
@@ -77,18 +78,25 @@ impl RingService {
         log: &LogPlan,
         ring_bytes: usize,
         skips_to_head: bool,
+        service: &Service,
     ) -> Result<Self, CliError> {
         let counts = Arc::default();
         let builder = log.recorder(ring_bytes).consumer(Counter(Arc::clone(&counts)));
         let builder = if skips_to_head { builder.skip_to_head() } else { builder };
         let recorder = builder.start_shared(ring, &log.path)?;
         say_opening(&recorder, log);
+        service.begin(&recorder);
         let lost_before = recorder.watch().lost();
         Ok(Self { log: log.clone(), recorder, counts, lost_before })
     }
 
     /// Records until a limit is reached or it is asked to stop, then reads back what it wrote.
-    pub(crate) fn run(self, limits: &Limits, mut status: Status) -> Result<Session, CliError> {
+    pub(crate) fn run(
+        self,
+        limits: &Limits,
+        mut status: Status,
+        service: &Service,
+    ) -> Result<Session, CliError> {
         let started = Instant::now();
         let mut retention = RetentionWatch::new(self.recorder.watch());
         let mut losses = LossReports::new(self.lost_before);
@@ -111,6 +119,7 @@ impl RingService {
                 None => std::thread::sleep(PAUSE),
             }
         };
+        service.stopping();
         let bytes = self.recorder.recorded_bytes();
         let gaps_before = self.recorder.recovery().gap_records;
         let was_ring_damaged = self.recorder.skipped().is_some_and(|skipped| skipped.bytes != Some(0));

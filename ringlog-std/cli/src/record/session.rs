@@ -13,6 +13,7 @@ use crate::record::pace::Pace;
 use crate::record::pump::{Ended, Limits, Progress, pump};
 use crate::record::recording::{Before, Part, ReadBack, Recorded, Recording};
 use crate::record::status::Status;
+use crate::service::Service;
 use crate::terminal::messages::{LOG, SERVE, info, warn};
 use crate::terminal::words::{command_line, counted, grouped, path_word, size};
 use ringlog::programs::cause;
@@ -27,6 +28,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) status: Status,
+    pub(crate) service: &'a Service,
 }
 
 /// What a run did.
@@ -89,13 +91,14 @@ pub(crate) struct Session {
 /// If the input or the log fails on the way, the session has what was recorded before, and the error.
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let log = plan.log.describing(plan.feed.schemas());
-    let mut recording = Recording::start(&log, plan.ring_bytes, plan.status)?;
+    let mut recording = Recording::start(&log, plan.ring_bytes, plan.status, plan.service)?;
     // After the recorder and the workers, which begin where this thread is.
     log.place_producer();
     plan.introduction.lines().for_each(|line| info!(target: SERVE, "{line}"));
     let started = Instant::now();
     let mut progress = Progress::default();
     let ended = pump(plan.feed, plan.pace, &plan.limits, &mut recording, &mut progress);
+    plan.service.stopping();
     let recorded = recording.finish(&progress)?;
     let mut session = Session::checked(&log.path, progress, recorded, started.elapsed(), ended)?;
     session.notes = plan.feed.notes();
@@ -347,6 +350,7 @@ mod tests {
                 log: LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
                 ring_bytes: 128 * 1024,
                 status: Status::new(Show::Nothing, None),
+                service: &Service::default(),
             });
             let code_of = |outcome: Outcome| format!("{:?}", ExitCode::from(outcome));
             let outcome = session.unwrap().outcome().unwrap();

@@ -7,12 +7,14 @@
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use log::{Level, LevelFilter};
+use ringlog::programs::io_words;
 use rustix::fs::OFlags;
 
 use crate::error::CliError;
@@ -37,6 +39,58 @@ pub(crate) const RING: &str = "ringlog::ring";
 /// The bar on the terminal, below the messages.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
+/// Set by SIGHUP: the next message opens the file of messages again.
+static REOPEN: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Returns the flag that asks for the file of messages to be opened again.
+pub(crate) fn reopen_flag() -> Arc<AtomicBool> {
+    Arc::clone(REOPEN.get_or_init(Arc::default))
+}
+
+/// Opens the file of messages again if a signal asked for it: the message goes there.
+pub(crate) fn reopen_if_asked() {
+    // ORDERING: Relaxed. The flag carries nothing but itself.
+    if REOPEN.get().is_some_and(|asked| asked.load(Ordering::Relaxed)) {
+        info!(target: SERVE, "SIGHUP: opening the file of --log-file again");
+    }
+}
+
+/// A file of messages.
+#[derive(Debug)]
+pub(crate) struct MessageFile {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// Set where the next message opens it again.
+    reopen: Arc<AtomicBool>,
+}
+
+impl MessageFile {
+    fn open(path: &Path) -> std::io::Result<File> {
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        File::options().append(true).create(true).custom_flags(flags).open(path)
+    }
+
+    /// Returns the file, a new one if that was asked for. Where there can be none, the old one stays.
+    fn file(&self) -> MutexGuard<'_, File> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // ORDERING: Relaxed, as in `reopen_if_asked`.
+        if self.reopen.swap(false, Ordering::Relaxed) {
+            match Self::open(&self.path) {
+                Ok(opened) => *file = opened,
+                Err(error) => {
+                    let path = self.path.display();
+                    let text = format!(
+                        "{path}: cannot be opened again: {}; messages still go to the file that it was",
+                        io_words(&error)
+                    );
+                    eprint(&line(Level::Warn, SERVE, &text));
+                }
+            }
+        }
+        file
+    }
+}
+
 /// Where messages go.
 #[derive(Debug)]
 pub(crate) enum Output {
@@ -47,7 +101,7 @@ pub(crate) enum Output {
     /// Standard error, which is no terminal: date, level and target.
     Lines,
     /// A file: the same lines.
-    File(File),
+    File(MessageFile),
 }
 
 impl Output {
@@ -56,9 +110,8 @@ impl Output {
     pub(crate) fn of_service(file: Option<&Path>) -> Result<Self, CliError> {
         match file {
             Some(path) => {
-                let flags = OFlags::NONBLOCK.bits().cast_signed();
-                let opened = File::options().append(true).create(true).custom_flags(flags).open(path);
-                Ok(Self::File(opened.map_err(CliError::io("open", path))?))
+                let file = Mutex::new(MessageFile::open(path).map_err(CliError::io("open", path))?);
+                Ok(Self::File(MessageFile { path: path.into(), file, reopen: reopen_flag() }))
             }
             None if std::io::stderr().is_terminal() => Ok(Self::Terminal),
             None => Ok(Self::Lines),
@@ -93,7 +146,7 @@ impl Output {
             Self::File(file) => {
                 let line = line(level, target, text);
                 // In one piece: another process may write into the file, too.
-                if (&*file).write_all(format!("{line}\n").as_bytes()).is_err() {
+                if file.file().write_all(format!("{line}\n").as_bytes()).is_err() {
                     eprint(&line);
                 }
             }
@@ -192,6 +245,21 @@ mod tests {
         let has = |end: &str| text.lines().any(|line| line.ends_with(end));
         assert!(has("Z WARN ringlog::ring: a name: 7") && has("Z ERROR ringlog::serve: a name"), "{text}");
         assert!(!text.contains("DEBUG"), "{text}");
+    }
+
+    #[test]
+    fn a_file_is_opened_again_when_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("messages"), folder.path().join("old"));
+        let opened = Mutex::new(MessageFile::open(&path).unwrap());
+        let file = MessageFile { path: path.clone(), file: opened, reopen: Arc::default() };
+        writeln!(file.file(), "one").unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        writeln!(file.file(), "two").unwrap();
+        file.reopen.store(true, Ordering::Relaxed);
+        writeln!(file.file(), "three").unwrap();
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "one\ntwo\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
     }
 
     #[test]

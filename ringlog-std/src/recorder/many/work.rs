@@ -202,7 +202,7 @@ impl ManyWork {
         // ORDERING: Relaxed. The number is for a display only.
         self.shared.pending_loss.store(pending, Ordering::Relaxed);
         let rings = &mut self.rings;
-        self.shared.noted.set(|noted| {
+        self.shared.note(|noted| {
             rings.note_fill(&mut noted.rings);
             noted.consumers = dispatcher.statistics();
         });

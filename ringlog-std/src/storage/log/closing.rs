@@ -14,6 +14,7 @@ impl LogWriter {
             return Err(error);
         }
         let unreported = self.report_dropped();
+        self.publish_counts();
         let end = self.recorded_end();
         // Before retention counts the files that stay.
         self.maintenance.spares.discard();

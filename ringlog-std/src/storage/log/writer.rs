@@ -491,6 +491,7 @@ impl EventConsumer for LogWriter {
             Some(gap) => self.append_gap(header.timestamp, gap),
             None => self.write_event(&header.as_user(), payload),
         };
+        self.publish_counts();
         self.keep(result)
     }
 
@@ -500,6 +501,7 @@ impl EventConsumer for LogWriter {
 
     fn consume_run(&mut self, run: &mut Run<'_>) -> bool {
         let result = self.append_run(run);
+        self.publish_counts();
         self.keep(result)
     }
 

@@ -144,7 +144,9 @@ impl Syncs {
     }
 
     fn sync_current(&self, state: &SyncState, current: &SegmentFlusher) -> Result<(), SyncError> {
+        let begun = Instant::now();
         current.sync()?;
+        self.segments.tally.add_sync(begun.elapsed());
         self.note_durable(state, current);
         Ok(())
     }
@@ -170,7 +172,9 @@ impl Syncs {
     }
 
     fn finish(&self, state: &SyncState, open: &UnfinishedSegment) -> Result<(), SyncError> {
+        let begun = Instant::now();
         open.flusher.finish(!self.is_after_damage(state))?;
+        self.segments.tally.add_sync(begun.elapsed());
         self.note_durable(state, &open.flusher);
         Ok(())
     }

@@ -180,6 +180,8 @@ impl Maintenance {
             // ORDERING: Relaxed, see `is_roll_due`.
             self.roll_due.store(true, Ordering::Relaxed);
         }
+        let published_position = active.flusher.published_position();
+        self.segments.tally.note_durable(published_position, self.syncs.durable_position());
         WriterAt { base_sequence: active.base_sequence, offset: active.flusher.map().write_offset() }
     }
 

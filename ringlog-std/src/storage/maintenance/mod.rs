@@ -7,11 +7,14 @@
 
 pub(crate) mod flush;
 pub(crate) mod maintenance;
+pub(crate) mod metrics;
 pub(crate) mod policies;
 pub(crate) mod retention;
 pub(crate) mod retire;
 pub(crate) mod rules;
 pub(crate) mod segments;
 pub(crate) mod spare;
+pub(crate) mod sync_times;
+pub(crate) mod tally;
 pub(crate) mod watch;
 pub(crate) mod workers;

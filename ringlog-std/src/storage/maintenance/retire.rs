@@ -45,6 +45,7 @@ impl Spares {
         match self.retire_one(&oldest, recycle) {
             Ok(retired) => {
                 self.segments.begin_after(&oldest);
+                self.segments.tally.add_retired(oldest.bytes);
                 index_cache::forget(&oldest.path);
                 Some(retired)
             }

@@ -23,6 +23,7 @@ use crate::os::sync::{AtomicU64, Mutex, lock};
 use crate::storage::error::{CreateError, SyncError};
 use crate::storage::maintenance::retention::{FinishedSegment, RetentionInputs};
 use crate::storage::maintenance::rules::Rules;
+use crate::storage::maintenance::tally::Tally;
 use crate::storage::names::base_sequence_of;
 use crate::storage::segment::flusher::SegmentFlusher;
 use crate::storage::segment::poison::Poison;
@@ -45,6 +46,8 @@ pub(crate) struct LogSegments {
     begins_at: AtomicU64,
     /// Why retention could not do its work.
     retention_error: Mutex<Option<CreateError>>,
+    /// Numbers for a display.
+    pub(crate) tally: Tally,
 }
 
 /// A segment that is not finished.
@@ -76,6 +79,7 @@ impl LogSegments {
             preparing: Mutex::default(),
             begins_at: AtomicU64::new(begins_at),
             retention_error: Mutex::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -116,6 +120,7 @@ impl LogSegments {
     /// Notes that the writer continues in this segment.
     pub(crate) fn begin(&self, flusher: &Arc<SegmentFlusher>, base_sequence: u64, begun_at: i64) {
         let flusher = Arc::clone(flusher);
+        self.tally.add_begun_segment();
         lock(&self.open).push_back(UnfinishedSegment {
             flusher,
             begun_at,
@@ -219,6 +224,7 @@ impl LogSegments {
 
     /// Keeps the newest reason why retention could not do its work.
     pub(crate) fn note(&self, error: CreateError) {
+        self.tally.add_retention_error();
         *lock(&self.retention_error) = Some(error);
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::storage::error::{CreateError, ReadError};
 use crate::storage::maintenance::maintenance::Maintenance;
+use crate::storage::maintenance::metrics::LogMetrics;
 
 /// Reports the progress of a [`LogWriter`](crate::storage::log::writer::LogWriter)'s log to other threads: see
 /// [`LogWriter::watch`](crate::storage::log::writer::LogWriter::watch).
@@ -77,6 +78,22 @@ impl LogWatch {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.maintenance.lost()
+    }
+
+    /// Returns the state of the log in numbers. The writer's thread is not held up: it stores them anyway, once for each run of records
+    /// that it takes.
+    ///
+    /// ```
+    /// # use ringlog::storage::LogWriter;
+    /// # let folder = tempfile::tempdir()?;
+    /// let writer = LogWriter::open(folder.path())?;
+    /// let metrics = writer.watch().metrics();
+    /// assert_eq!((metrics.open_segments, metrics.finished_segments, metrics.is_poisoned), (1, 0, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> LogMetrics {
+        LogMetrics::of(&self.maintenance)
     }
 
     /// Returns whether written pages leave the kernel's cache once they are on the disk. `false` if nobody asked for it, or

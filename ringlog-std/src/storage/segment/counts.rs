@@ -122,6 +122,23 @@ pub struct LossCounts {
 }
 
 impl LossCounts {
+    /// How many numbers these are.
+    pub(crate) const WORDS: usize = GapReason::RecorderEnded.code() as usize + 3;
+
+    /// Returns the numbers, to store them apart.
+    pub(crate) fn to_words(self) -> [u64; Self::WORDS] {
+        let mut words = [0; Self::WORDS];
+        [words[0], words[1]] = [self.total, self.gaps_of_unknown_count];
+        words[2..].copy_from_slice(&self.by_code);
+        words
+    }
+
+    pub(crate) fn from_words(words: [u64; Self::WORDS]) -> Self {
+        let mut counts = Self { total: words[0], gaps_of_unknown_count: words[1], ..Self::default() };
+        counts.by_code.copy_from_slice(&words[2..]);
+        counts
+    }
+
     pub(crate) fn add(&mut self, gap: &Gap) {
         self.total = self.total.saturating_add(gap.count);
         self.gaps_of_unknown_count += u64::from(gap.count == 0);

@@ -69,6 +69,14 @@ impl Poison {
         }
     }
 
+    /// Returns the reason in words, unless it was taken.
+    pub(crate) fn reason_words(&self) -> Option<String> {
+        match &*lock(&self.reason) {
+            Reason::Known(reason) => Some(reason.to_string()),
+            _ => None,
+        }
+    }
+
     /// Notes that the writer has reported this error.
     pub(crate) fn note_reported(&self, error: &SyncError) {
         let mut kept = lock(&self.reason);

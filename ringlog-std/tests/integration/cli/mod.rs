@@ -19,6 +19,7 @@ pub(crate) mod serve;
 mod serve_messages;
 mod serve_ring;
 mod serve_threads;
+mod service;
 mod stops;
 mod stress;
 pub(crate) mod support;

@@ -71,13 +71,14 @@ fn every_error_of_the_library_is_in_the_table() {
 
 /// How a command fails, and the row that shows it.
 #[cfg(feature = "cli")]
-const PROGRAM_ERRORS: [(&str, &str); 14] = [
+const PROGRAM_ERRORS: [(&str, &str); 15] = [
     ("FeedError::Io", "half a character of UTF-16"),
     ("FeedError::Damaged", "a capture that ends in a packet"),
     ("FeedError::Unclear", "a date that may be two"),
     ("CliError::Usage", "an option of JSON for a table"),
     ("CliError::Output", "an output that is full"),
     ("CliError::Signals", "not triggered: no Linux refuses it"),
+    ("CliError::Thread", "not triggered: a limit on threads leaves none for the recorder either"),
     ("CliError::Io", "a file that is not there"),
     ("CliError::Schema", "a file of descriptions that is no JSON"),
     ("CliError::Event", "not triggered: the smallest ring takes each event"),

@@ -16,6 +16,78 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "it takes several files; a test of `cli::import` gives them",
     ),
     (
+        "cannot start a thread: {0}; end other threads, or raise the limit (`ulimit -u`)",
+        "a limit on threads leaves none for the recorder either",
+    ),
+    (
+        "--print-config: the value of --{name} is no text, which a file cannot hold; leave it on the command line",
+        "the words of a row are text",
+    ),
+    ("no such value", "no option of `serve` has a list of values; it is for one that will"),
+    (
+        "a sync of the log failed, or its lock was lost",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "stopped: the recorder has ended; its last message names the cause",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "disk full: there is no room for the next file of the log",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "not durable: what was written {seconds} s ago is not synced yet",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "dropping: {} of a full disk without a GAP record yet",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "dropping: events were lost {} s ago",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "stopping: the run is ending",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "starting: the log is being opened",
+        "an answer of /health, which changes from moment to moment; unit tests and `.ci/run service` read it",
+    ),
+    (
+        "this is ringlog: ask for /metrics, or for /health with 200 or 503 and the reasons",
+        "a page for who asks for no other; `cli::service` asks for one that there is not",
+    ),
+    (
+        "metrics at http://{bound}/metrics, health at http://{bound}/health",
+        "where it is said, the address differs from run to run; `cli::service` reads it",
+    ),
+    (
+        "--metrics {bound}: no loopback address: everyone who reaches it can read the numbers",
+        "where it is said, the address differs from run to run; `cli::service` reads it",
+    ),
+    (
+        "--metrics: the socket failed: {problem}; it is tried again",
+        "it takes a process that may open no more files",
+    ),
+    (
+        "--metrics: this program is built without it; build it with `--features metrics`, or leave the option out",
+        "only a program without the feature `metrics` says it",
+    ),
+    ("{}, lost {}, the log takes {}", "a line for a service manager; `.ci/run service` is one"),
+    (
+        "NOTIFY_SOCKET: the service manager does not answer: {error}; the recording continues",
+        "a test of `cli::service` sets the variable",
+    ),
+    ("only a scrape says it", "a reason for the compiler"),
+    ("SIGHUP: opening the file of --log-file again", "a test of `cli::service` sends the signal"),
+    (
+        "{path}: cannot be opened again: {}; messages still go to the file that it was",
+        "it takes a folder that is gone; the error is that of `a folder that is not there`",
+    ),
+    (
         "a percentage with one digit",
         "what it says of a ring differs from run to run; the tests of `cli::ring` read it",
     ),
@@ -377,7 +449,8 @@ pub(super) fn is_in(line: &str, literal: &str) -> bool {
 }
 
 /// Sources whose words are in no table, and why.
-const APART: [(&str, &str); 9] = [
+const APART: &[(&str, &str)] = &[
+    ("service/scrape.rs", "what numbers mean; a unit test and `.ci/run service` read it"),
     ("export/mcap.rs", "only the feature `mcap` has it"),
     ("export/table", "only the feature `parquet` has it"),
     ("top", "only the feature `top` has it; `.ci/run top` reads what it draws"),

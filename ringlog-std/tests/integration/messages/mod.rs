@@ -36,6 +36,8 @@ mod rings;
 mod rules;
 #[cfg(feature = "cli")]
 mod runs;
+#[cfg(feature = "cli")]
+mod service;
 mod sources;
 #[cfg(feature = "cli")]
 mod typed;

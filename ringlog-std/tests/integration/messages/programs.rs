@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use ringlog::storage::LogWriter;
 
-use super::{Row, assert_table, cursors, logs, rings, with_placeholders};
+use super::{Row, assert_table, cursors, logs, rings, service, with_placeholders};
 use crate::cli::support::{RINGLOG, STRESS, ringlog, without_times, word};
 
 /// The exit code, and what the program said of errors, a line each.
@@ -128,6 +128,7 @@ fn the_programs_errors_say_what_the_table_says() {
     assert!(!folder.join("never").exists(), "a log was begun that cannot be");
     rows.extend(logs::rows(folder));
     rows.extend(cursors::rows(folder));
+    rows.extend(service::rows(folder));
     rows.extend(places(folder));
     assert!(!folder.join("never").exists(), "a log was begun for an input that is not there");
     rows.extend(rings::rows(folder));

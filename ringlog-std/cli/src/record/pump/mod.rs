@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::feed::{Feed, Loss, Next, Skip};
 use crate::options::config::MaxBytes;
 use crate::record::pace::Pace;
+use crate::terminal::messages::reopen_if_asked;
 use crate::terminal::signals::Stop;
 use ringlog::event::{EventHeader, Gap};
 
@@ -311,6 +312,7 @@ impl<S: Sink> Pump<'_, S> {
 impl Limits {
     /// Returns what ends a run that started at `started`, other than its feed or its size.
     pub(crate) fn ended(&self, started: Instant, has_failed: bool) -> Option<Ended> {
+        reopen_if_asked();
         if self.stop.is_set() {
             return Some(Ended::Signal);
         }

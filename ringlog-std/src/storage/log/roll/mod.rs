@@ -96,6 +96,8 @@ impl LogWriter {
 
     /// Makes the new active segment known to the workers.
     pub(crate) fn announce(&self) {
+        self.publish_counts();
+        self.maintenance.segments.tally.set_stalls(self.stalls);
         let Some(writer) = self.active.writer() else { return };
         self.maintenance.begin(writer.flusher(), self.active.base().sequence, writer.header().created_at);
     }
@@ -172,6 +174,14 @@ impl LogWriter {
     #[cold]
     pub(crate) fn publish_losses(&self) {
         self.maintenance.set_lost(self.lost());
+        let dropping = self.dropped.map(|dropped| dropped.gap().count);
+        self.maintenance.segments.tally.set_lost(&self.counts.losses, dropping);
+    }
+
+    /// Updates the counts of [`LogWatch::metrics`](crate::storage::maintenance::watch::LogWatch::metrics).
+    #[inline]
+    pub(crate) fn publish_counts(&self) {
+        self.maintenance.segments.tally.set_written(&self.counts, self.next_sequence());
     }
 
     fn note_first_loss(&mut self, timestamp: u64) -> Result<(), AppendError> {

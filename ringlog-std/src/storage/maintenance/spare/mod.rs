@@ -89,6 +89,7 @@ impl Spares {
         if wanted {
             self.segments.check_owner()?;
             let made = self.prepare();
+            self.segments.tally.set_disk_full(matches!(made, Err(CreateError::DiskFull { .. })));
             *lock(&self.next) = match made {
                 Ok(prepared) => SpareState::Ready(prepared),
                 Err(error) => SpareState::Failed { error, try_at: now() + RETRY },
