@@ -275,7 +275,7 @@ impl Drop for MadeFolders {
 /// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at
 /// work.
 fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
-    let listed = Folder::list(folder)?;
+    let listed = Folder::list_to_write(folder)?;
     // The segment that it writes may have no name yet.
     let unnamed = listed.foreign.iter().filter(|path| is_temporary(path));
     let mut files = listed.segments.last().map(|(_, path)| path).into_iter().chain(unnamed);
@@ -286,7 +286,7 @@ fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {
-    let listed = Folder::list(folder)?;
+    let listed = Folder::list_to_write(folder)?;
     Ok(!listed.segments.is_empty())
 }
 
