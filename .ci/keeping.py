@@ -84,8 +84,8 @@ class Kills:
         # What the log has not any more is in the backup still.
         older = {name for name in copy if name < min(log)} if "--mirror" not in options else set()
         assert {name: copy[name] for name in copy.keys() - older} == log, f"{backup} is not the log"
-        leftovers = [path for path in self.folder.rglob("*ringlog-copy")]
-        assert not leftovers, f"left: {leftovers}"
+        left = [*backup.glob(".copy-*"), *self.folder.glob(".restored.*")]
+        assert not left, f"left: {left}"
         shutil.rmtree(self.folder / "restored", ignore_errors=True)
         self.compared += 1
 

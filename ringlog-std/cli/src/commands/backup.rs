@@ -81,7 +81,7 @@ fn words(report: &Report, done: &BackupReport) -> String {
         (false, 0) => "; the log was not closed",
         (false, _) => "; the log is at work, and what it has not synced is not here",
     };
-    format!("{}: {}; {end}, {}{state}", report.backup, what.join(", "), size(done.bytes))
+    format!("{}: {}; {end}, {}{state}\n", report.backup, what.join(", "), size(done.bytes))
 }
 
 /// Returns what compresses a file.

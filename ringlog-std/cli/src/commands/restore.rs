@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<Outcome, CliError> {
         print_json(&report)?;
     } else {
         let files = counted(done.files, "file");
-        print(&format!("{}: restored {files} ({}) from {}", report.log, size(done.bytes), report.backup))?;
+        print(&format!("{}: restored {files} ({}) from {}\n", report.log, size(done.bytes), report.backup))?;
     }
     Ok(if done.damage.is_empty() { Outcome::Clean } else { Outcome::Loss })
 }

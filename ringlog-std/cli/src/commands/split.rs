@@ -133,7 +133,7 @@ impl Report {
             let events = counted(part.events, "event");
             format!("{}: {events}{late}{gaps}, from record {} on", part.log, grouped(part.first_sequence))
         }));
-        lines.join("\n")
+        lines.join("\n") + "\n"
     }
 }
 

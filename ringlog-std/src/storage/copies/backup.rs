@@ -19,7 +19,7 @@ use crate::storage::copies::held::HeldSegments;
 use crate::storage::copies::source::{SourceLog, record_of};
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::listing::{Folder, Listed};
-use crate::storage::folder::writer_lock::WriterLock;
+use crate::storage::folder::writer_lock::{WriterLock, peek};
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::names::{COMPRESSED_END, WRITER_FILE, is_compressed, segment_name};
 use crate::storage::read::scan::segment_scan::FileScan;
@@ -217,7 +217,14 @@ impl<'a> Backup<'a> {
     /// Notes in the folder that its log is not complete, before anything changes in it.
     fn store_open(&mut self) -> Result<(), CopyError> {
         let Some(record) = &self.source.record else { return Ok(()) };
-        self.store(WriterRecord { end: None, first_sequence: None, ..record.clone() })
+        let (end, first_sequence, has_undrained_ring) = (None, None, false);
+        self.store(WriterRecord {
+            end,
+            first_sequence,
+            has_undrained_ring,
+            is_partial_copy: true,
+            ..record.clone()
+        })
     }
 
     fn store(&mut self, record: WriterRecord) -> Result<(), CopyError> {
@@ -234,8 +241,15 @@ impl<'a> Backup<'a> {
     fn store_end(&mut self) -> Result<(), CopyError> {
         let Some(mut record) = record_of(&self.source.folder) else { return Ok(()) };
         let next = self.present.last().and_then(|(_, _, info)| Some(end_of(info.as_ref()?)));
+        let is_closed = record.is_closed();
         record.end = record.end.filter(|end| Some(end.sequence) == next);
-        self.report.is_closed = record.end.is_some();
+        self.report.is_closed = record.is_closed();
+        // A writer was at work, or one has come since: the log has more, or will have.
+        let is_held = || peek(&self.source.folder).is_some_and(|peeked| peeked.is_held);
+        if !record.is_closed() && (is_closed || self.source.is_live || is_held()) {
+            record.has_undrained_ring = false;
+            record.is_partial_copy = true;
+        }
         self.store(record)
     }
 

@@ -146,6 +146,7 @@ fn write_record(part: &Part, is_last: bool, source: &SourceLog, folder: &Path) -
             end: closed.end.filter(|_| log.end.is_some()),
             unreported: log.unreported,
             has_undrained_ring: log.has_undrained_ring && !source.is_live,
+            is_partial_copy: log.is_partial_copy || source.is_live && log.end.is_none(),
             ..closed
         }
     } else {

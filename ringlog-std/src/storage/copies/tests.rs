@@ -163,6 +163,23 @@ fn of_a_log_at_work_all_that_is_durable_is_copied() {
 }
 
 #[test]
+fn a_copy_of_a_log_at_work_is_whole_and_continues_with_a_gap() {
+    let world = World::new();
+    let options = LogWriter::options().segment_bytes(4096).own_ring();
+    let mut writer = options.open(world.at("log")).unwrap();
+    write(&mut writer, 0..60);
+    writer.sync().unwrap();
+    world.backup(BackupOptions::default()).unwrap();
+    assert_eq!(verify_log(world.at("copy")).unwrap().verdict(), Verdict::Clean);
+    restore_log(&world.at("copy"), &world.at("restored")).unwrap();
+    let again = LogWriter::options().segment_bytes(4096).open(world.at("restored")).unwrap();
+    assert!(again.recovery().has_loss && again.summary().gaps == 1, "{:?}", again.recovery());
+    again.close().unwrap();
+    writer.close().unwrap();
+    assert!(!LogWriter::open(world.at("log")).unwrap().recovery().has_loss);
+}
+
+#[test]
 fn of_a_writer_that_died_all_is_copied() {
     let world = World::new();
     let mut writer = world.writer();

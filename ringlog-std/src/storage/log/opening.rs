@@ -209,9 +209,10 @@ impl OpenedFolder {
             log.report.has_unreported_loss = true;
             log.report.next_position = log.end.position;
         }
-        let has_undrained_ring = previous.has_undrained_ring;
+        // What the log got after it was copied is missing, as what was left in a ring is.
+        let has_undrained_ring = previous.has_undrained_ring || previous.is_partial_copy;
         log.report.has_loss |= has_undrained_ring;
-        log.report.has_undrained_ring = has_undrained_ring;
+        log.report.has_undrained_ring = previous.has_undrained_ring;
         let begins_at = log.segments.first().map_or(log.end.sequence, |first| first.header.base_sequence);
         let begins_at = first_sequence.unwrap_or(begins_at).min(begins_at);
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
