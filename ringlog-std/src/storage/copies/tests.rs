@@ -86,6 +86,7 @@ fn write(writer: &mut LogWriter, numbers: std::ops::Range<u64>) {
 /// Returns the content of each file of a folder, but not of its index.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|it| it.path().is_file());
+    let entries = entries.filter(|it| !it.file_name().to_string_lossy().starts_with('.'));
     entries.map(|it| (it.file_name().into_string().unwrap(), fs::read(it.path()).unwrap())).collect()
 }
 
@@ -163,6 +164,20 @@ fn of_a_log_at_work_all_that_is_durable_is_copied() {
 }
 
 #[test]
+fn the_header_of_a_copy_is_the_one_that_was_checked() {
+    let world = World::new();
+    let mut writer = world.writer();
+    let source = crate::storage::copies::source::SourceLog::open(&world.at("log")).unwrap();
+    let scan = crate::storage::read::scan::segment_scan::FileScan::open(&source.segments[0].path).unwrap();
+    // Written after the header was read.
+    write(&mut writer, 0..10);
+    fs::create_dir(world.at("copy")).unwrap();
+    crate::storage::copies::backup::copy_one(source, scan, &world.at("copy")).unwrap();
+    assert_eq!(records(&world.at("copy")), []);
+    assert!(verify_log(world.at("copy")).unwrap().verdict().is_whole());
+}
+
+#[test]
 fn a_copy_of_a_log_at_work_is_whole_and_continues_with_a_gap() {
     let world = World::new();
     let options = LogWriter::options().segment_bytes(4096).own_ring();
@@ -175,6 +190,7 @@ fn a_copy_of_a_log_at_work_is_whole_and_continues_with_a_gap() {
     let again = LogWriter::options().segment_bytes(4096).open(world.at("restored")).unwrap();
     assert!(again.recovery().has_loss && again.summary().gaps == 1, "{:?}", again.recovery());
     again.close().unwrap();
+    writer.note_drained_ring();
     writer.close().unwrap();
     assert!(!LogWriter::open(world.at("log")).unwrap().recovery().has_loss);
 }
