@@ -21,8 +21,8 @@ use crate::storage::error::RecordedEnd;
 use crate::storage::folder::writer_record::WriterRecord;
 use crate::storage::names::{WRITER_FILE, segment_name};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::segment::create::CAPACITY_BYTES;
 use crate::storage::segment::file::open_regular;
+use crate::storage::segment::options::CAPACITY_BYTES;
 use crate::storage::segment::writer::MmapWriter;
 
 /// One of the logs that a log was split into.

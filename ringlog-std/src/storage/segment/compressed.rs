@@ -15,7 +15,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::event::{FileHeader, file_flags};
 use crate::os::temporary::create_unnamed;
-use crate::storage::segment::create::CAPACITY_BYTES;
+use crate::storage::segment::options::CAPACITY_BYTES;
 
 /// Largest window in bytes, as for `zstd -d`; a file may not claim more memory.
 const WINDOW_BYTES_MAX: u64 = 128 << 20;
