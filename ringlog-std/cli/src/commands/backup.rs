@@ -78,15 +78,14 @@ fn words(report: &Report, done: &BackupReport) -> String {
     };
     let state = match (done.is_closed, done.unsynced_bytes) {
         (true, _) => "",
-        (false, 0) => "; the log was not closed",
-        (false, _) => "; the log is at work, and what it has not synced is not here",
+        (false, 0) => " (the log was not closed)",
+        (false, _) => " (the log is at work, and what it has not synced is not here)",
     };
     format!("{}: {}; {end}, {}{state}\n", report.backup, what.join(", "), size(done.bytes))
 }
 
 /// Returns what compresses a file.
 #[cfg(feature = "zstd")]
-#[expect(clippy::unnecessary_wraps, reason = "a program without the feature has none")]
 fn compressor() -> Result<&'static Compressor, CliError> {
     Ok(&super::compress::compress)
 }

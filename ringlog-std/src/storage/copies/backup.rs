@@ -258,7 +258,8 @@ impl<'a> Backup<'a> {
             self.store_open()?;
             fs::remove_file(&path).map_err(CopyError::io(&path, "delete the file"))?;
             sync_folder(self.dest)?;
-            index_cache::forget(&path);
+            let segment = if is_compressed(&path) { path.with_extension("") } else { path.clone() };
+            index_cache::forget(&segment);
             self.present.retain(|(_, it, _)| *it != path);
             self.report.deleted_files += 1;
         }

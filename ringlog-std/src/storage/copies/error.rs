@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::storage::error::{AppendError, CreateError, OpenError, ReadError, SyncError};
-use crate::words::io_advice;
+use crate::words::io_words;
 
 /// Why a backup, a restored log or the parts of a log cannot be made.
 #[derive(thiserror::Error, Debug)]
@@ -27,7 +27,7 @@ pub enum CopyError {
     #[error("the copy: {0}")]
     Close(#[from] SyncError),
     /// The system refused something.
-    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
+    #[error("{}: cannot {action}: {}", path.display(), io_words(source))]
     Io {
         /// The file or folder.
         path: PathBuf,

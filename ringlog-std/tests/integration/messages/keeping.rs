@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ringlog::event::{ClockKind, EventHeader};
+use ringlog::event::{ClockKind, EventHeader, Gap, GapReason};
 use ringlog::storage::{LogWriter, SyncPolicy};
 
 use super::Row;
@@ -28,6 +28,12 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
     whole(&folder.join("died"));
     writer_file::set_open(&folder.join("died"));
     ticks(&folder.join("ticks"));
+    let mut unsorted = log_writer(&LogWriter::options(), &folder.join("unsorted"));
+    [5, 300, 7]
+        .into_iter()
+        .for_each(|time| unsorted.write_event(&EventHeader::new(time, 7, 0), b"").unwrap());
+    unsorted.append_gap(300, Gap::new(GapReason::RingFull, 1)).unwrap();
+    unsorted.close().unwrap();
     changed(folder, "kept-damaged", SECOND, |path| patch(path, 100, &[0xFF]));
     let mut at_work = log_writer(&LogWriter::options().sync(SyncPolicy::Never), &folder.join("at-work"));
     at_work.write_event(&EventHeader::new(5, 7, 0), b"").unwrap();
@@ -50,7 +56,7 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
         run("a log restored over another", "restore DIR/backup DIR/kept"),
         run("a log split where it is damaged", "split DIR/kept-damaged --every 1s --to DIR/never"),
         run("a log split by a clock without seconds", "split DIR/ticks --every 1s --to DIR/never"),
-        run("a log split by more than all time", "split DIR/kept --every 40000w --to DIR/never"),
+        run("a log split where times fall", "split DIR/unsorted --every 100ns --to DIR/unsorted-parts"),
         run("a log split by nothing", "split DIR/kept --to DIR/never"),
     ];
     assert!(!folder.join("never").exists(), "a copy was begun that cannot be");
