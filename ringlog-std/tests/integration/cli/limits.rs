@@ -112,7 +112,7 @@ fn a_folder_in_memory_is_a_risk_for_a_log_and_what_is_looked_at_is_left_as_it_wa
     let found = |path: &Path, file_kib: u32| {
         let output = limited(file_kib, RINGLOG, &["doctor", word(path), "--json"]);
         assert_code(&output, 3);
-        let report: serde_json::Value = serde_json::from_str(&stdout_of(&output)).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(stdout_of(&output)).unwrap();
         let risks = report["findings"].as_array().unwrap().iter().filter(|it| it["grade"] == "risk");
         risks.map(|it| it["about"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };

@@ -373,7 +373,7 @@ pub(super) fn is_in(line: &str, literal: &str) -> bool {
 }
 
 /// Sources whose words are in no table, and why.
-const APART: [(&str, &str); 8] = [
+const APART: [(&str, &str); 9] = [
     ("export/mcap.rs", "only the feature `mcap` has it"),
     ("export/table", "only the feature `parquet` has it"),
     ("top", "only the feature `top` has it; `.ci/run top` reads what it draws"),
