@@ -229,6 +229,11 @@ fn a_compressed_backup_is_read_as_a_log_and_restored_byte_for_byte() {
     assert!(matches!(backup_log(&copy, &world.at("other"), &LINK), Err(CopyError::Compressed { .. })));
     restore_log(&copy, &world.at("restored")).unwrap();
     assert_eq!(files(&world.at("restored")), files(&world.at("log")));
+    // A segment that is there twice: nobody knows which is right.
+    let twice = copy.join("00000000000000000050.evtl");
+    fs::copy(world.at("log").join("00000000000000000050.evtl"), &twice).unwrap();
+    assert!(matches!(LogScan::open(&copy), Err(OpenError::FurtherEnding { .. })));
+    fs::remove_file(twice).unwrap();
     world.record(120..150);
     assert_eq!(world.backup(COMPRESS).unwrap().copied_files, 1);
     assert_eq!(records(&copy).len(), 150);
