@@ -24,6 +24,26 @@ pub fn file_of(input: &[u8]) -> Vec<u8> {
     put_right(bytes.to_vec(), control)
 }
 
+/// Returns bytes as one Zstandard frame of stored blocks. Bits of `form` make its length a lie, or one block a run of a byte.
+#[must_use]
+pub fn frame_of(bytes: &[u8], form: u8) -> Vec<u8> {
+    let lie = match form >> 1 & 3 {
+        0 | 1 => 0,
+        2 => 8,
+        _ => 1 << (form >> 3),
+    };
+    let announced = (bytes.len() as u64).wrapping_add(lie);
+    let mut frame = [&[0x28, 0xB5, 0x2F, 0xFD, 0xE0][..], &announced.to_le_bytes()].concat();
+    let blocks: Vec<_> = bytes.chunks(1000).collect();
+    for (at, block) in blocks.iter().enumerate() {
+        let (last, len) = (u32::from(at + 1 == blocks.len()), block.len() as u32);
+        let is_run = form & 0x80 != 0 && block.iter().all(|byte| *byte == block[0]);
+        frame.extend_from_slice(&(len << 3 | u32::from(is_run) << 1 | last).to_le_bytes()[..3]);
+        frame.extend_from_slice(if is_run { &block[..1] } else { block });
+    }
+    frame
+}
+
 fn put_right(mut bytes: Vec<u8>, control: u8) -> Vec<u8> {
     if control & 1 == 0 || bytes.len() < FILE_HEADER_LEN {
         return bytes;

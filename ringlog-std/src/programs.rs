@@ -18,6 +18,11 @@ pub use crate::ring::role::{RoleOwner, look_at_owner};
 pub use crate::ring::shared::{current_boot, schemas_of};
 #[cfg(feature = "schema")]
 pub use crate::schema::near::nearest;
+pub use crate::storage::copies::backup::{BackupOptions, BackupReport, backup_log};
+pub use crate::storage::copies::content::Compressor;
+pub use crate::storage::copies::error::CopyError;
+pub use crate::storage::copies::restore::{RestoreReport, restore_log};
+pub use crate::storage::copies::split::{SplitPart, split_log};
 pub use crate::storage::cursor::list::cursors_of_other_logs;
 pub use crate::storage::error::RecordedEnd;
 pub use crate::storage::folder::ending::WriterFileState;

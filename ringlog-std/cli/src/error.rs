@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ringlog::programs::io_words;
+use ringlog::programs::{CopyError, io_words};
 use ringlog::recorder::RecorderError;
 use ringlog::ring::{SharedRingError, WriteError};
 use ringlog::schema::SchemaError;
@@ -155,6 +155,9 @@ pub(crate) enum CliError {
     /// A log could not be salvaged.
     #[error(transparent)]
     Salvage(#[from] SalvageError),
+    /// A log could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// Nothing, or not all, of a log or input can be read.
     #[error("{0}")]
     Unreadable(String),

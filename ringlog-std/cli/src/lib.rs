@@ -112,6 +112,9 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Cursors(args) => commands::cursors::run(&args),
         Command::Prune(args) => commands::prune::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Backup(args) => commands::backup::run(&args),
+        Command::Restore(args) => commands::restore::run(&args),
+        Command::Split(args) => commands::split::run(&args),
         Command::Completions(args) => commands::install::completions(&args),
         Command::Man(args) => commands::install::man(&args),
     }

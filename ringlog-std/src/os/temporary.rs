@@ -34,6 +34,14 @@ pub(crate) fn create_temporary(
     created
 }
 
+/// Creates a file without a name, in the folder for temporary files. The kernel deletes it when it is closed.
+#[cfg(feature = "compressed")]
+pub(crate) fn create_unnamed() -> io::Result<File> {
+    let (file, path) = create_temporary(&Linux, &std::env::temp_dir(), OsStr::new(".ringlog-"), ".tmp")?;
+    fs::remove_file(path)?;
+    Ok(file)
+}
+
 /// Deletes temporary files whose names begin and end in this way, that nobody has locked, and that hold nothing:
 /// killed makers left them. Another user's file that cannot be deleted is no obstacle.
 pub(crate) fn remove_abandoned(folder: &Path, start: &OsStr, end: &str, is_void: impl Fn(&File) -> bool) {

@@ -19,6 +19,7 @@
 //!
 //! Errors: [`OpenError`], [`ReadError`], [`AppendError`], [`SyncError`], [`CreateError`], [`CursorError`], [`SalvageError`].
 
+pub(crate) mod copies;
 pub(crate) mod cursor;
 pub(crate) mod error;
 pub(crate) mod folder;

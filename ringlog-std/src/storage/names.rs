@@ -9,6 +9,8 @@ use std::path::Path;
 const NAME_DIGITS: usize = 20;
 /// What follows the digits.
 const NAME_END: &str = ".evtl";
+/// What follows the name of a segment in that of a compressed copy of it.
+pub(crate) const COMPRESSED_END: &str = ".zst";
 /// The end of a file's name while it does not have its final name. Readers ignore such names.
 pub(crate) const TEMPORARY_END: &str = ".ringlog-new";
 /// The file with the lock and the id of the last writer.
@@ -31,6 +33,18 @@ pub(crate) fn base_sequence_of(name: &OsStr) -> Option<u64> {
         return None;
     }
     digits.parse().ok()
+}
+
+/// Returns the base sequence of the segment of which a file is a compressed copy by its name, if this library can read it.
+pub(crate) fn compressed_base_of(name: &OsStr) -> Option<u64> {
+    let segment = name.to_str()?.strip_suffix(COMPRESSED_END).filter(|_| cfg!(feature = "compressed"))?;
+    base_sequence_of(OsStr::new(segment))
+}
+
+/// Returns whether a file has the name of a compressed copy of a log's file, which this library can read.
+pub(crate) fn is_compressed(path: &Path) -> bool {
+    let segment = path.as_os_str().as_encoded_bytes().strip_suffix(COMPRESSED_END.as_bytes());
+    cfg!(feature = "compressed") && segment.is_some_and(|segment| segment.ends_with(NAME_END.as_bytes()))
 }
 
 /// Returns the name of the segment that a file is under a name with a further ending, such as `.zst`; `None` if the file is

@@ -106,6 +106,6 @@ impl Report {
                 grouped(it.lag)
             )
         }));
-        lines.join("\n")
+        lines.join("\n") + "\n"
     }
 }

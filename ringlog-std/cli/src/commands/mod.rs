@@ -1,6 +1,9 @@
 //! The commands of the programs, one file each.
 
+pub(crate) mod backup;
 pub(crate) mod cat;
+#[cfg(feature = "zstd")]
+mod compress;
 pub(crate) mod cursors;
 pub(crate) mod doctor;
 pub(crate) mod export;
@@ -12,10 +15,12 @@ pub(crate) mod prune;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod restore;
 pub(crate) mod ring;
 pub(crate) mod salvage;
 pub(crate) mod schema;
 pub(crate) mod serve;
+pub(crate) mod split;
 pub(crate) mod stress;
 pub(crate) mod tail;
 pub(crate) mod top;

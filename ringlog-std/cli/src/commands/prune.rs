@@ -81,7 +81,7 @@ impl Report {
         let Self { log, deleted_files, deleted_bytes, kept_files, begins_at } = self;
         let begin = begins_at.map(|at| format!(", the oldest record is {}", grouped(at))).unwrap_or_default();
         format!(
-            "{log}: deleted {} ({}), kept {}{begin}",
+            "{log}: deleted {} ({}), kept {}{begin}\n",
             counted(*deleted_files, "file"),
             size(*deleted_bytes),
             counted(*kept_files, "file")

@@ -12,6 +12,7 @@ use crate::feed::spec::{self, FeedSpec};
 use crate::import::guess::Format;
 use crate::import::table::options::TableOptions;
 use crate::import::typed::TypedOptions;
+use crate::options::copy_args::{BackupArgs, RestoreArgs, SplitArgs};
 use crate::options::export_args::ExportArgs;
 use crate::options::filter_args::{FilterArgs, with_expression, with_grep};
 use crate::options::keep_args::{CompletionsArgs, CursorsArgs, DoctorArgs, ManArgs, PruneArgs};
@@ -58,6 +59,11 @@ const DOCTOR_EXIT_CODES: &str = "Exit codes:
   1  the folder cannot be looked at
   2  the command line is wrong
   3  something may cost a promise";
+const COPY_EXIT_CODES: &str = "Exit codes:
+  0  done, and all that was copied is whole
+  1  failed; standard error says why and what to do
+  2  the command line is wrong
+  3  done, but something is damaged, and is so in the copy";
 const VERIFY_EXIT_CODES: &str = "Exit codes:
   0  every event is there
   1  the log or one of its files cannot be read
@@ -109,6 +115,7 @@ const COMPLETIONS: &str = "Where they go:
 const SIZES: &str = size_help!();
 const PRUNE_VALUES: &str = concat!(size_help!(), duration_help!());
 const TIMES: &str = concat!("Values:", time_help!());
+const SPLIT_VALUES: &str = concat!("Values:", duration_help!(), time_help!());
 const TAIL_VALUES: &str = concat!("Values:", time_help!(), "\n\n", exit_codes!());
 const TOP_VALUES: &str = concat!("Values:", duration_help!(), time_help!());
 const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
@@ -183,6 +190,15 @@ pub(crate) enum Command {
     /// Look for what may cost a log speed or a promise on this machine: kernel, clock, limits, file system, disk
     #[command(after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
+    /// Copy a log, or what is new in it since the last backup; the log may be at work
+    #[command(after_help = COPY_EXIT_CODES)]
+    Backup(BackupArgs),
+    /// Make a log of a backup: the same files, decompressed
+    #[command(after_help = COPY_EXIT_CODES)]
+    Restore(RestoreArgs),
+    /// Copy a log into several, each of a stretch of time
+    #[command(after_help = SPLIT_VALUES)]
+    Split(SplitArgs),
     /// Print what completes command lines in a shell
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),

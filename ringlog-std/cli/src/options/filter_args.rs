@@ -98,7 +98,8 @@ impl FilterArgs {
         Descriptions::of(logs, self.schema.as_deref()).map(Arc::new)
     }
 
-    fn timestamp(
+    /// Returns a moment as a number of the log's clock.
+    pub(crate) fn timestamp(
         &self,
         option: &str,
         moment: &Moment,

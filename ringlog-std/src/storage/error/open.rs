@@ -22,7 +22,7 @@ use crate::storage::error::words::plain_name;
 use crate::storage::names::{WRITER_FILE, segment_name};
 use crate::words::Counted;
 use crate::words::cause;
-use crate::words::io_advice;
+use crate::words::io_words;
 
 /// Why a log was not opened, for reading or for writing.
 ///
@@ -118,7 +118,7 @@ pub enum OpenError {
     #[error("{0}; {END_ADVICE}")]
     MissingEnd(MissingEnd),
     /// The system refused.
-    #[error("{}: cannot {action}: {source}; {}", path.display(), io_advice(source))]
+    #[error("{}: cannot {action}: {}", path.display(), io_words(source))]
     Io {
         /// The file concerned.
         path: PathBuf,

@@ -1,13 +1,14 @@
 //! The files of a log: what its folder lists, and opening all of them.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::storage::error::OpenError;
 use crate::storage::folder::ending::WriterFile;
 use crate::storage::names::{
-    CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_sequence_of, with_further_ending,
+    CURSOR_FOLDER, INDEX_FOLDER, WRITER_FILE, base_sequence_of, compressed_base_of, with_further_ending,
 };
 use crate::storage::segment::file::{SegmentFile, SegmentInfo, cannot_read, is_gone, is_unused};
 
@@ -30,31 +31,51 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Lists `folder` without opening any file in it.
+    /// Lists `folder` without opening any file in it. Compressed copies of segments are among the segments.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Io`], and [`OpenError::FurtherEnding`] for the first segment that has such a name: without it the log
-    /// would end there, or have a hole.
+    /// [`OpenError::Io`], and [`OpenError::FurtherEnding`] for the first segment that has another such name, or has its name
+    /// and is compressed as well: without it the log would end there, or have a hole.
     #[doc(hidden)]
     pub fn list(folder: &Path) -> Result<Self, OpenError> {
+        Self::list_with(folder, compressed_base_of)
+    }
+
+    /// Lists a folder that a log is written into: there [`OpenError::FurtherEnding`] refuses compressed copies too.
+    pub(crate) fn list_to_write(folder: &Path) -> Result<Self, OpenError> {
+        Self::list_with(folder, |_| None)
+    }
+
+    fn list_with(folder: &Path, compressed: impl Fn(&OsStr) -> Option<u64>) -> Result<Self, OpenError> {
         #[cfg(test)]
         LISTED_FOLDERS.set(LISTED_FOLDERS.get() + 1);
         let failed = |source| OpenError::io(folder, "list", source);
         let (mut found, mut refused) = (Self::default(), Vec::new());
+        let (mut copies, mut compressed_segments) = (Vec::new(), Vec::new());
         for entry in folder.read_dir().map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             match base_sequence_of(&name) {
                 Some(base_sequence) => found.segments.push((base_sequence, entry.path())),
                 None if OWN_NAMES.iter().any(|own| name == *own) => {}
-                None if with_further_ending(&name).is_some() => refused.push(entry.path()),
+                None if with_further_ending(&name).is_some() => match compressed(&name) {
+                    Some(base_sequence) => copies.push((base_sequence, entry.path())),
+                    None => refused.push(entry.path()),
+                },
                 None => found.foreign.push(entry.path()),
             }
+        }
+        found.segments.sort();
+        for (base, path) in copies {
+            // Which of two is right cannot be known.
+            let is_twice = found.segments.binary_search_by_key(&base, |(base, _)| *base).is_ok();
+            if is_twice { refused.push(path) } else { compressed_segments.push((base, path)) }
         }
         if let Some(path) = refused.into_iter().min() {
             return Err(OpenError::FurtherEnding { path });
         }
+        found.segments.append(&mut compressed_segments);
         found.segments.sort();
         found.foreign.sort();
         Ok(found)
@@ -75,7 +96,7 @@ impl Listed {
     /// A file that was retired after it was opened may have no header any more, or that of another segment. Its name
     /// is gone by then: it counts as not found, not as damaged.
     pub(crate) fn open(&self) -> Result<SegmentInfo, OpenError> {
-        self.checked(SegmentFile::open(&self.path).map(|segment| segment.info))
+        self.checked(SegmentFile::look_at(&self.path).map(|segment| segment.info))
     }
 
     /// Opens many files as [`open`](Self::open) does, one after another.

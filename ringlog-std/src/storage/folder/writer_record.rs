@@ -30,6 +30,8 @@ pub struct WriterRecord {
     pub ring_identity: u64,
     /// Whether a ring in the writer's own process feeds the log and was not drained to its end.
     pub has_undrained_ring: bool,
+    /// Whether this is a copy of a log that was at work: the log has more.
+    pub(crate) is_partial_copy: bool,
     /// Where the log ends, if the writer closed it, so that nothing is missing from it.
     pub end: Option<RecordedEnd>,
     /// Events that it dropped on a full disk and that no GAP record reports, unless the log was continued since.
@@ -106,6 +108,7 @@ impl WriterRecord {
             first_sequence: value("first").map(str::parse).transpose().ok()?,
             ring_identity: value("ring_identity")?.parse().ok()?,
             has_undrained_ring: value("ring") == Some("not drained"),
+            is_partial_copy: value("copy") == Some("of a log at work"),
             end: value("end").map(RecordedEnd::parse).transpose().ok()?,
             unreported: value("untold_loss").map(UnreportedLoss::parse).transpose().ok()?,
             is_damaged: false,
@@ -125,6 +128,9 @@ impl WriterRecord {
         text.push_str(&format!("ring_identity: {}\n", self.ring_identity));
         if self.has_undrained_ring {
             text.push_str("ring: not drained\n");
+        }
+        if self.is_partial_copy {
+            text.push_str("copy: of a log at work\n");
         }
         text.push_str(if self.is_closed() { "state: closed\n" } else { "state: open\n" });
         if let Some(RecordedEnd { sequence, position }) = self.end {
@@ -196,6 +202,7 @@ mod tests {
             first_sequence: Some(u64::MAX),
             ring_identity: u64::MAX,
             has_undrained_ring: true,
+            is_partial_copy: true,
             end: Some(RecordedEnd { sequence: 3, position: u64::MAX - 7 }),
             unreported: Some(UnreportedLoss { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
             is_damaged: false,

@@ -209,9 +209,10 @@ impl OpenedFolder {
             log.report.has_unreported_loss = true;
             log.report.next_position = log.end.position;
         }
-        let has_undrained_ring = previous.has_undrained_ring;
+        // What the log got after it was copied is missing, as what was left in a ring is.
+        let has_undrained_ring = previous.has_undrained_ring || previous.is_partial_copy;
         log.report.has_loss |= has_undrained_ring;
-        log.report.has_undrained_ring = has_undrained_ring;
+        log.report.has_undrained_ring = previous.has_undrained_ring;
         let begins_at = log.segments.first().map_or(log.end.sequence, |first| first.header.base_sequence);
         let begins_at = first_sequence.unwrap_or(begins_at).min(begins_at);
         let ring_identity = options.ring_identity.unwrap_or(previous.ring_identity);
@@ -275,7 +276,7 @@ impl Drop for MadeFolders {
 /// Refuses a log whose `writer` file, and with it the lock, was deleted or replaced while its writer is still at
 /// work.
 fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
-    let listed = Folder::list(folder)?;
+    let listed = Folder::list_to_write(folder)?;
     // The segment that it writes may have no name yet.
     let unnamed = listed.foreign.iter().filter(|path| is_temporary(path));
     let mut files = listed.segments.last().map(|(_, path)| path).into_iter().chain(unnamed);
@@ -286,7 +287,7 @@ fn refuse_live_writer(folder: &Path) -> Result<(), OpenError> {
 }
 
 fn has_segments(folder: &Path) -> Result<bool, OpenError> {
-    let listed = Folder::list(folder)?;
+    let listed = Folder::list_to_write(folder)?;
     Ok(!listed.segments.is_empty())
 }
 

@@ -68,7 +68,7 @@ impl LogWriterOptions {
     pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
     /// The sizes that a segment's file may have.
     #[doc(hidden)]
-    pub const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = crate::storage::segment::create::CAPACITY_BYTES;
+    pub const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = crate::storage::segment::options::CAPACITY_BYTES;
 
     pub(crate) const DEFAULT: Self = Self {
         rules: Rules {

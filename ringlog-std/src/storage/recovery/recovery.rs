@@ -175,7 +175,7 @@ impl<'a> LogRecovery<'a> {
 
     /// Returns the files of the log in order, with those that the log had continued in before they were named.
     fn chain(&mut self) -> Result<Vec<ChainedSegment>, OpenError> {
-        let Folder { segments, foreign, .. } = Folder::list(self.folder)?;
+        let Folder { segments, foreign, .. } = Folder::list_to_write(self.folder)?;
         let looked_at = SegmentFile::look_at_all(segments.iter().map(|(_, path)| &**path));
         let mut chain = Vec::new();
         let last = segments.last().map(|(_, path)| path);
@@ -342,7 +342,7 @@ impl<'a> LogRecovery<'a> {
 
     /// Returns the position past everything that these files, and those that are or will be set aside, have room for.
     fn highest_position(&self, links: &[ChainedSegment]) -> Result<u64, OpenError> {
-        let foreign = Folder::list(self.folder)?.foreign;
+        let foreign = Folder::list_to_write(self.folder)?.foreign;
         let aside =
             foreign.iter().filter(|path| is_aside(path)).filter_map(|path| SegmentFile::open(path).ok());
         let aside: Vec<_> = aside.map(|segment| segment.info).collect();

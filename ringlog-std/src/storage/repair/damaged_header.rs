@@ -8,11 +8,10 @@ use ringlog_nostd::format::{FILE_HEADER_LEN, FILE_MAGIC, FILE_VERSION, field};
 use ringlog_nostd::internal::check_position;
 
 use crate::event::{FileHeader, FileHeaderError, file_flags};
-use crate::os::files::open_linked;
 use crate::storage::error::{OpenError, ReadError, RecordedEnd};
 use crate::storage::folder::last_run::LastRun;
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::segment::file::{SegmentFile, SegmentInfo, read_up_to};
+use crate::storage::segment::file::{SegmentFile, SegmentInfo, open_content, read_up_to};
 
 type HeaderBytes = [u8; FILE_HEADER_LEN];
 
@@ -69,7 +68,7 @@ pub(crate) struct OpenedFile {
 impl OpenedFile {
     /// Reads a good header, as any reader does. `run` is how the log's writer ended.
     pub(crate) fn good(path: &Path, run: LastRun) -> Result<Self, OpenError> {
-        let SegmentFile { file, info } = SegmentFile::open(path)?;
+        let SegmentFile { file, info } = SegmentFile::look_at(path)?;
         let run = if info.header.has(file_flags::SEALED) { run } else { run.for_file(&file) };
         let salt = info.header.salt();
         Ok(Self { info, state: HeaderState::Good, salt, run })
@@ -88,7 +87,7 @@ impl OpenedFile {
     /// Returns a scan of the records below the offset `end` and the position `end_position`.
     pub(crate) fn scan(&self, end: u64, end_position: Option<u64>) -> Result<FileScan, OpenError> {
         let info = self.info.clone();
-        let file = open_linked(&info.path).map_err(|error| OpenError::io(&info.path, "open", error))?;
+        let file = open_content(&info.path).map_err(|error| OpenError::io(&info.path, "open", error))?;
         // The base position of a guessed header is not known.
         let end_position = end_position.filter(|_| !matches!(self.state, HeaderState::Guessed(_)));
         let has_checksums = info.header.has(file_flags::CHECKSUMS);
@@ -181,7 +180,7 @@ struct DamagedFile<'a> {
 
 impl<'a> DamagedFile<'a> {
     fn read(path: &'a Path, run: LastRun) -> Result<Self, OpenError> {
-        let file = open_linked(path).map_err(|error| OpenError::io(path, "open", error))?;
+        let file = open_content(path).map_err(|error| OpenError::io(path, "open", error))?;
         let file_bytes = file.metadata().map_err(|error| OpenError::io(path, "look up", error))?.len();
         let mut header = [0; FILE_HEADER_LEN];
         read_up_to(&file, &mut header, 0).map_err(|error| OpenError::io(path, "read", error))?;

@@ -4,7 +4,6 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,10 +17,8 @@ use crate::os::temporary::{create_temporary, remove_abandoned, temporary_start};
 use crate::storage::error::CreateError;
 use crate::storage::names::{TEMPORARY_END, WRITER_FILE};
 use crate::storage::segment::file::read_up_to;
+use crate::storage::segment::options::CAPACITY_BYTES;
 use crate::storage::segment::share::READER_WAITS;
-
-/// How large a log's file may be.
-pub(crate) const CAPACITY_BYTES: RangeInclusive<u64> = PAGE_BYTES..=1 << 46;
 
 /// An allocated, locked and mapped file that is no log yet: the first 64 bytes are zero.
 pub(crate) struct NewFile {

@@ -16,6 +16,10 @@ use crate::event::{FileHeader, file_flags};
 use crate::os::files::open_linked;
 use crate::os::sync::kernel_call;
 use crate::storage::error::OpenError;
+#[cfg(feature = "compressed")]
+use crate::storage::names::is_compressed;
+#[cfg(feature = "compressed")]
+use crate::storage::segment::compressed;
 
 /// How often the header of a live file is read until two reads agree.
 const HEADER_READINGS: usize = 1000;
@@ -37,6 +41,23 @@ impl SegmentFile {
         Self::of(path, open_regular(path)?)
     }
 
+    /// Opens a file and checks its header. Of a compressed one no more is read, and `file` has the compressed bytes.
+    pub(crate) fn look_at(path: &Path) -> Result<Self, OpenError> {
+        Self::looked_at(path, open_named(path)?)
+    }
+
+    fn looked_at(path: &Path, file: File) -> Result<Self, OpenError> {
+        #[cfg(feature = "compressed")]
+        if is_compressed(path) {
+            let failed = |source| OpenError::io(path, "decompress the header", source);
+            let (header, file_bytes) = compressed::header_of(&file).map_err(failed)?;
+            let header = FileHeader::from_bytes(&header)
+                .map_err(|source| OpenError::Header { path: path.into(), source })?;
+            return Ok(Self { file, info: SegmentInfo { path: path.into(), header, file_bytes } });
+        }
+        Self::of(path, file)
+    }
+
     /// Checks the header of an open file.
     pub(crate) fn of(path: &Path, file: File) -> Result<Self, OpenError> {
         let header = read_stable_header(&file, path)?;
@@ -45,7 +66,7 @@ impl SegmentFile {
         Ok(Self { file, info: SegmentInfo { path: path.into(), header, file_bytes } })
     }
 
-    /// Opens many files as [`open`](Self::open) does, and closes them again.
+    /// Opens many files as [`look_at`](Self::look_at) does, and closes them again.
     ///
     /// Headers that are not in the kernel's cache come from the disk many at a time.
     pub(crate) fn look_at_all<'p>(
@@ -57,7 +78,7 @@ impl SegmentFile {
             while opened.len() < OPENED_AT_ONCE
                 && let Some(path) = paths.next()
             {
-                let file = open_regular(path);
+                let file = open_named(path);
                 if let (Ok(file), true) = (&file, paths.peek().is_some()) {
                     // Without this they come one by one.
                     let _ = fadvise(file, 0, NonZero::new(FILE_HEADER_LEN as u64), Advice::WillNeed);
@@ -65,7 +86,7 @@ impl SegmentFile {
                 opened.push_back((path, file));
             }
             let (path, file) = opened.pop_front()?;
-            Some(file.and_then(|file| Self::of(path, file)).map(|segment| segment.info))
+            Some(file.and_then(|file| Self::looked_at(path, file)).map(|segment| segment.info))
         })
     }
 }
@@ -127,8 +148,27 @@ pub(crate) fn cannot_read(path: &Path, source: io::Error) -> OpenError {
     OpenError::io(path, "read the header at offset 0", source)
 }
 
-/// Opens a regular file for reading, also through a link.
+/// Opens a regular file for reading, also through a link. Of a compressed one it opens what that holds.
 pub(crate) fn open_regular(path: &Path) -> Result<File, OpenError> {
+    unpacked(path, open_named(path)?).map_err(|source| OpenError::io(path, "decompress the file", source))
+}
+
+/// Does the same, without a look at what has the name.
+pub(crate) fn open_content(path: &Path) -> io::Result<File> {
+    unpacked(path, open_linked(path)?)
+}
+
+/// Returns what a file holds that may be compressed.
+fn unpacked(path: &Path, file: File) -> io::Result<File> {
+    #[cfg(feature = "compressed")]
+    if is_compressed(path) {
+        return compressed::unpack(&file);
+    }
+    let _ = path;
+    Ok(file)
+}
+
+fn open_named(path: &Path) -> Result<File, OpenError> {
     // Checked before the file is opened: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(|source| explained(path, source))?.is_file() {
         return Err(OpenError::NotAFile { path: path.into() });

@@ -4,6 +4,8 @@
 //! of what was copied, `flusher` syncs and closes, `share` keeps a reader's segment from being recycled. `log`, `maintenance`,
 //! `recovery` and `read` call this folder. A segment does not know of the others.
 
+#[cfg(feature = "compressed")]
+pub(crate) mod compressed;
 pub(crate) mod copy;
 pub(crate) mod counts;
 pub(crate) mod create;

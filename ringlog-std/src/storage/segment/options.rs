@@ -1,11 +1,17 @@
 //! Options of a log file.
 #![forbid(unsafe_code)]
 
+use std::ops::RangeInclusive;
+
 use ringlog_nostd::ClockKind;
 use ringlog_nostd::format::FileHeader;
 
+use crate::os::mmap::PAGE_BYTES;
 use crate::os::time::unix_nanos;
 use crate::storage::schemas::list::SchemaList;
+
+/// How large a log's file may be.
+pub(crate) const CAPACITY_BYTES: RangeInclusive<u64> = PAGE_BYTES..=1 << 46;
 
 /// What a single file and each file of a log are created with.
 #[derive(Clone, Copy, Debug)]

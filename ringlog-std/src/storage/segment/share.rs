@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::os::files::{is_file_of, try_hold};
 use crate::os::sync::{kernel_call, sleep};
+use crate::storage::names::is_compressed;
 
 /// How long a reader waits for another program's lock, a millisecond at a time.
 pub(crate) const READER_WAITS: u32 = 200;
@@ -53,6 +54,10 @@ pub(crate) fn hold_within(path: &Path, file: &File, waits_left: &mut u32) -> io:
 /// Returns whether the name leads to this open file, and not to another one or none.
 pub(crate) fn is_same_file(path: &Path, file: &File) -> io::Result<bool> {
     kernel_call();
+    // What is read of a compressed copy has no name. No retention takes the copy.
+    if is_compressed(path) {
+        return fs::exists(path);
+    }
     is_file_of(fs::metadata(path), file)
 }
 

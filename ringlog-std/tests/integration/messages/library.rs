@@ -15,7 +15,7 @@ use ringlog::storage::{
 };
 
 use super::{
-    Row, assert_table, core_calls, cursor_calls, opening_calls, producer_calls, ring_calls,
+    Row, assert_table, copy_calls, core_calls, cursor_calls, opening_calls, producer_calls, ring_calls,
     with_placeholders, writing_calls,
 };
 
@@ -205,6 +205,7 @@ fn the_librarys_errors_say_what_the_table_says() {
         writing_calls::rows(&writing),
         calls(folder),
         cursor_calls::rows(folder),
+        copy_calls::rows(folder),
         #[cfg(feature = "cli")]
         super::typed::rows(folder),
         ring_calls::rows(&rings),

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "cli")]
 mod captures;
+mod copy_calls;
 mod core_calls;
 mod coverage;
 mod cursor_calls;
@@ -17,6 +18,8 @@ mod feeds;
 mod imports;
 #[cfg(feature = "cli")]
 mod inputs;
+#[cfg(feature = "cli")]
+mod keeping;
 mod library;
 #[cfg(feature = "cli")]
 mod literals;

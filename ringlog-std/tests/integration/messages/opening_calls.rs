@@ -76,7 +76,7 @@ fn folders(folder: &Path) -> Vec<Row> {
     fs::create_dir(path("others")).unwrap();
     ["one", "two"].iter().for_each(|name| fs::write(path("others").join(name), "no log").unwrap());
     let compressed = changed(folder, "compressed", |file| {
-        fs::rename(file, format!("{}.zst", file.display())).unwrap();
+        fs::rename(file, format!("{}.gz", file.display())).unwrap();
     });
     let linked = changed(folder, "linked", |file| {
         fs::remove_file(file).unwrap();

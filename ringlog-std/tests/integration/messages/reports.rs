@@ -244,6 +244,13 @@ fn printing(folder: &Path) -> Vec<Row> {
 fn reports_say_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let rows = [ends(folder), damage(folder), salvage(folder), dumps(folder), printing(folder)];
+    let rows = [
+        ends(folder),
+        damage(folder),
+        salvage(folder),
+        dumps(folder),
+        printing(folder),
+        super::keeping::rows(&folder.join("keeping")),
+    ];
     assert_table("reports.txt", &rows.concat());
 }

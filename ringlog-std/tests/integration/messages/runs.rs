@@ -170,6 +170,8 @@ fn runs_say_what_the_table_says() {
         ("the help of cat", "help cat", "Values:"),
         ("the help of verify", "help verify", "Exit codes:"),
         ("the help of doctor", "help doctor", "Exit codes:"),
+        ("the help of backup", "help backup", "Exit codes:"),
+        ("the help of split", "help split", "Values:"),
         ("the help of ring", "help ring", "Exit codes:"),
         ("the help of export", "help export", "Exit codes:"),
         ("the help of completions", "help completions", "Where they go:"),

@@ -448,7 +448,7 @@ impl LogScan {
 ///
 /// To be called before its predecessor is opened. Retention takes the oldest first, so if it took this file, then the
 /// predecessor cannot be opened.
-fn base_position_of(file: Option<&Listed>) -> Result<Option<u64>, OpenError> {
+pub(crate) fn base_position_of(file: Option<&Listed>) -> Result<Option<u64>, OpenError> {
     match file.map(Listed::open) {
         Some(Ok(info)) => Ok(Some(info.header.base_position)),
         Some(Err(error)) if error.is_not_found() => Err(error),
@@ -457,7 +457,11 @@ fn base_position_of(file: Option<&Listed>) -> Result<Option<u64>, OpenError> {
 }
 
 /// Opens one of the files, up to where the next one continues.
-fn open_at(files: &[Listed], at: usize, next_position: Option<u64>) -> Result<Option<FileScan>, OpenError> {
+pub(crate) fn open_at(
+    files: &[Listed],
+    at: usize,
+    next_position: Option<u64>,
+) -> Result<Option<FileScan>, OpenError> {
     let Some(file) = files.get(at) else { return Ok(None) };
     // A writer may hold the last one.
     let is_last = at + 1 == files.len();

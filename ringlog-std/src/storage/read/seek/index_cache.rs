@@ -27,7 +27,7 @@ use crate::checksum::crc32c::crc32c_hardware;
 use crate::os::files::{create_folder, folder_of, open_to_read};
 use crate::os::platform::Linux;
 use crate::os::temporary::create_temporary;
-use crate::storage::names::{INDEX_FOLDER, base_sequence_of, segment_name};
+use crate::storage::names::{COMPRESSED_END, INDEX_FOLDER, base_sequence_of, segment_name};
 use crate::storage::read::decode::segment_index::{Entry, Index, IndexPoint, SPACING_BYTES};
 
 const MAGIC: &[u8; 4] = b"EVTX";
@@ -253,7 +253,10 @@ fn is_old(folder: &Path, entry: &fs::DirEntry) -> bool {
     let Some(name) = name.to_str() else { return false };
     let segment = name.strip_suffix(NAME_END).map(|stem| format!("{stem}.evtl"));
     match segment.filter(|segment| base_sequence_of(segment.as_ref()).is_some()) {
-        Some(segment) => !folder.with_file_name(segment).exists(),
+        Some(segment) => {
+            let compressed = format!("{segment}{COMPRESSED_END}");
+            [segment, compressed].iter().all(|name| !folder.with_file_name(name).exists())
+        }
         None => name.ends_with(TEMPORARY_END) && is_abandoned(entry),
     }
 }
