@@ -6,8 +6,8 @@
 
 This program is the service manager: it opens NOTIFY_SOCKET, starts `serve` with a file of options, and kills it. Meanwhile
 it sends numbered datagrams to a multicast group, and scrapes in both forms with the parsers of `prometheus-client`.
-Where it may mount a small disk, the disk becomes full and is freed. `extras` is the place for what is done with the log of
-a service at work.
+Where it may mount a small disk, the disk becomes full and is freed. At the end the log of the service at work is backed up,
+restored, drawn and exported.
 """
 
 import json
@@ -245,10 +245,25 @@ def compare_with_info(samples, info):
 
 
 def extras(program, log, folder):
-    """What is done with the log of a service while it records. `report`, `export` and a backup belong here."""
-    run(program, "verify", log, codes=(0, 3))
-    run(program, "info", log, "--json", codes=(0, 1))
+    """What is done with the log of a service while it records: a backup, twice, restored and verified; a report, an export."""
+    backup, restored, page, lines = folder / "backup", folder / "restored", folder / "report.html", folder / "export.json"
+    # What retention has deleted meanwhile is not in the second one.
+    copied = [json.loads(run(program, "backup", log, backup, "--mirror", "--json")) for _ in range(2)]
+    assert copied[1]["kept_files"] > 0 and copied[1]["next_sequence"] >= copied[0]["next_sequence"], copied
+    # The log has GAP records, and a backup has them too.
+    run(program, "verify", backup, codes=(0, 3))
+    run(program, "restore", backup, restored)
+    run(program, "verify", restored, codes=(0, 3))
+    files = [{path.name: path.read_bytes() for path in it.glob("*.evtl")} for it in (backup, restored)]
+    assert files[0] and files[0] == files[1], [sorted(it) for it in files]
+    count = check_numbers(program, restored)
+    run(program, "report", log, "-o", page, codes=(0, 3))
+    assert page.read_text().rstrip().endswith("</html>")
+    run(program, "export", restored, lines, "--to", "json")
+    exported = sum('"payload_len":%d' % BYTES in line for line in lines.read_text().splitlines())
+    assert exported == count, f"{exported} datagrams in the export of {count}"
     run(program, "tail", log, "-n", "3")
+    print(f"backup of {copied[1]['files']} files, {copied[1]['kept_files']} of them kept; {count} datagrams restored and exported")
 
 
 def fill(disk):
