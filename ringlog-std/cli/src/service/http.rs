@@ -13,7 +13,7 @@ use crate::service::state::State;
 use crate::terminal::messages::{SERVE, info, warn};
 
 /// How long to wait after an error of the socket.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(10);
 const INDEX: &str = "this is ringlog: ask for /metrics, or for /health with 200 or 503 and the reasons\n";
 
 /// Binds the address and starts the thread that answers. Says where, and who can read it.

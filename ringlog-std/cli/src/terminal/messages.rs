@@ -161,6 +161,10 @@ impl log::Log for Output {
     }
 
     fn log(&self, record: &log::Record<'_>) {
+        // A library's own messages are no messages of the program, which says itself what they lead to.
+        if !record.target().starts_with("ringlog") {
+            return;
+        }
         self.write(record.level(), record.target(), &record.args().to_string());
     }
 
@@ -241,10 +245,11 @@ mod tests {
         warn!(target: RING, "{name}: {}", 7);
         debug!(target: RING, "{name}: no message");
         error!(target: SERVE, "{name}");
+        log::error!(target: "tiny_http", "{name}: of a library");
         let text = std::fs::read_to_string(&path).unwrap();
         let has = |end: &str| text.lines().any(|line| line.ends_with(end));
         assert!(has("Z WARN ringlog::ring: a name: 7") && has("Z ERROR ringlog::serve: a name"), "{text}");
-        assert!(!text.contains("DEBUG"), "{text}");
+        assert!(!text.contains("DEBUG") && !text.contains("of a library"), "{text}");
     }
 
     #[test]
