@@ -117,7 +117,7 @@ fn a_segment_under_a_name_with_a_further_ending_is_refused_by_all() {
     }
     let mut follower = LogFollower::open(&log).unwrap();
     let names = segments(&log);
-    for (at, ending) in [(0, "zst"), (1, "gz"), (2, "zst"), (2, "bak.zst")] {
+    for (at, ending) in [(0, "xz"), (1, "gz"), (2, "lz4"), (2, "bak.zst")] {
         let renamed = PathBuf::from(format!("{}.{ending}", names[at].display()));
         std::fs::rename(&names[at], &renamed).unwrap();
         let refused = |error: &dyn std::error::Error| {
