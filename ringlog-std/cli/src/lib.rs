@@ -24,6 +24,7 @@ mod report;
 pub(crate) mod terminal;
 #[cfg(feature = "top")]
 mod top;
+mod unreadable;
 mod values;
 
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::report::bins::{Bin, Samples};
-use crate::report::numbers::{nanos_words, short};
+use crate::report::numbers::Style;
 
 /// The dots of a character, by column and by row from the top, as Unicode numbers them.
 const DOTS: [[u32; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
@@ -18,8 +18,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) width: usize,
     /// Rows of characters of the chart itself.
     pub(crate) height: usize,
-    /// Whether the values are nanoseconds.
-    pub(crate) is_span: bool,
+    /// How the values are written.
+    pub(crate) style: Style,
     /// What the axis of time says at its start and at its end.
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
@@ -32,11 +32,14 @@ pub(crate) fn chart(bins: &[Samples], frame: &Frame<'_>) -> String {
     if all.count == 0 {
         return String::new();
     }
-    let words = |value: f64| if frame.is_span { nanos_words(value) } else { short(value) };
     let height = frame.height.max(2);
     // The labels of some rows: the top, the bottom and those between, evenly.
-    let at_row = |row: usize| all.max - (all.max - all.min) * row as f64 / (height - 1) as f64;
+    let part = |row: usize| row as f64 / (height - 1) as f64;
+    // The difference of two extremes may be beyond any number.
+    let at_row = |row: usize| all.max * (1.0 - part(row)) + all.min * part(row);
     let every = (height - 1).div_ceil(4).max(1);
+    let step = all.max * part(every) - all.min * part(every);
+    let words = |value: f64| frame.style.by_step(value.clamp(all.min, all.max), step);
     let is_labelled =
         |row: usize| row == height - 1 || row.is_multiple_of(every) && row + every / 2 < height - 1;
     let labels: Vec<_> =
@@ -76,7 +79,8 @@ fn columns_of(bins: &[Samples], columns: usize) -> Vec<Samples> {
 /// Returns for each column of dots the rows from the highest dot to the lowest one.
 fn lines_of(columns: &[Samples], all: Samples, rows: usize) -> Vec<Option<(usize, usize)>> {
     let row = |value: f64| {
-        let part = if all.max > all.min { (all.max - value) / (all.max - all.min) } else { 0.5 };
+        let range = all.max / 2.0 - all.min / 2.0;
+        let part = if range > 0.0 { (all.max / 2.0 - value / 2.0) / range } else { 0.5 };
         ((part * (rows - 1) as f64).round() as usize).min(rows - 1)
     };
     let mut lines: Vec<Option<(usize, usize)>> = vec![None; columns.len()];
@@ -131,7 +135,13 @@ mod tests {
         values.map(samples).collect()
     }
 
-    const FRAME: Frame<'_> = Frame { width: 24, height: 4, is_span: false, from: "0 s", to: "9 s" };
+    const FRAME: Frame<'_> = Frame {
+        width: 24,
+        height: 4,
+        style: Style { is_span: false, is_f32: false },
+        from: "0 s",
+        to: "9 s",
+    };
 
     #[test]
     fn a_line_rises_from_corner_to_corner() {
@@ -171,7 +181,12 @@ mod tests {
         assert_eq!(chart(&[Samples::default()], &FRAME), "");
         let one = chart(&bins(std::iter::once(7.0)), &FRAME);
         assert!(one.contains('⠤') || one.contains('⠒') || one.contains('⣀') || one.contains('⠉'), "{one}");
-        let three = chart(&bins([1.0, f64::MAX, -1.0].into_iter()), &FRAME);
+        let three = chart(&bins([1.0, f64::MAX, -f64::MAX].into_iter()), &FRAME);
         assert_eq!(three.lines().count(), 6);
+        assert!(!three.contains("NaN") && !three.contains("inf") && three.contains(" 1.8e308 ┤"), "{three}");
+        let near = chart(&bins([1.08605, 1.08803].into_iter()), &FRAME);
+        let labels: Vec<_> = near.lines().take(4).filter_map(|line| line.split(' ').next()).collect();
+        assert!(near.starts_with("1.08803 ┤") && near.contains("\n1.08605 ┤"), "{near}");
+        assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "{near}");
     }
 }
