@@ -195,8 +195,7 @@ def with_series(text, count, least, most, mean):
     return text.replace(before, json.dumps(data).replace("<", "\\u003c"))
 
 
-def points(dom, name):
-    figure = dom[dom.index('id="field-0"'):].split("</figure>")[0]
+def points(figure, name):
     d = re.search(rf'<path class="{name}" d="([^"]*)"', figure)[1]
     labels = re.findall(r'<text [^>]*text-anchor="end"[^>]*>([^<]*)</text>', figure)
     return [tuple(map(float, it)) for it in re.findall(r"(-?[\d.]+),(-?[\d.]+)", d)], labels
@@ -216,9 +215,10 @@ def check_fields(folder, text):
     for name, values in cases.items():
         copy.write_text(with_series(text, *values))
         dom = chromium(folder, copy, "--dump-dom", width=1200)
-        (mean, labels), (band, _), (dots, _) = (points(dom, it) for it in ("mean", "band", "dots"))
+        figure = dom[dom.index('id="field-0"'):].split("</figure>")[0]
+        (mean, labels), (band, _), (dots, _) = (points(figure, it) for it in ("mean", "band", "dots"))
         assert len(labels) > 1 and len(set(labels)) == len(labels), f"{name}: labels {labels}"
-        assert not any(it in dom for it in ("NaN", "Infinity")), f"{name}: no number"
+        assert not any(it in figure for it in ("NaN", "Infinity")), f"{name}: no number"
         if name == "far apart":
             assert len(dots) >= 1 and not band, f"{name}: {len(dots)} marks"
             continue
@@ -229,6 +229,7 @@ def check_fields(folder, text):
         assert len(mean) > 20 and not outside, f"{name}: the mean is outside of the band at {outside[:3]}"
         lefts = [float(it) for it in re.findall(r'<svg x="(\d+)"', dom)]
         assert lefts and len(set(lefts)) == 1, f"{name}: the charts begin at {set(lefts)}"
+        assert name != "close" or lefts[0] > 60, f"{name}: the labels are cut"
     print(f"fields: {', '.join(cases)}")
 
 

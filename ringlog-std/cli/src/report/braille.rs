@@ -8,6 +8,8 @@ use crate::report::numbers::Style;
 const DOTS: [[u32; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 /// The character without dots.
 const BLANK: u32 = 0x2800;
+/// Columns that an exact label may take.
+const EXACT_COLUMNS: usize = 12;
 /// Columns of dots that a line may cross without a value.
 const BRIDGED: usize = 4;
 
@@ -39,11 +41,17 @@ pub(crate) fn chart(bins: &[Samples], frame: &Frame<'_>) -> String {
     let at_row = |row: usize| all.max * (1.0 - part(row)) + all.min * part(row);
     let every = (height - 1).div_ceil(4).max(1);
     let step = all.max * part(every) - all.min * part(every);
-    let words = |value: f64| frame.style.by_step(value.clamp(all.min, all.max), step);
+    let words = |row: usize| {
+        let value = at_row(row).clamp(all.min, all.max);
+        // The smallest and the largest value are those of the log, if there is room.
+        let exact = (row == 0 || row == height - 1).then(|| frame.style.exact(value));
+        let exact = exact.filter(|words| words.chars().count() <= EXACT_COLUMNS);
+        exact.unwrap_or_else(|| frame.style.by_step(value, step))
+    };
     let is_labelled =
         |row: usize| row == height - 1 || row.is_multiple_of(every) && row + every / 2 < height - 1;
     let labels: Vec<_> =
-        (0..height).map(|row| if is_labelled(row) { words(at_row(row)) } else { String::new() }).collect();
+        (0..height).map(|row| if is_labelled(row) { words(row) } else { String::new() }).collect();
     let margin = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     let columns = frame.width.saturating_sub(margin + 2).max(8);
     let dots = lines_of(&columns_of(bins, columns * 2), all, height * 4);
@@ -184,6 +192,8 @@ mod tests {
         let three = chart(&bins([1.0, f64::MAX, -f64::MAX].into_iter()), &FRAME);
         assert_eq!(three.lines().count(), 6);
         assert!(!three.contains("NaN") && !three.contains("inf") && three.contains(" 1.8e308 ┤"), "{three}");
+        let tick = chart(&bins([786.25, 100.0].into_iter()), &FRAME);
+        assert!(tick.starts_with("786.25 ┤") && tick.contains("\n   100 ┤"), "{tick}");
         let near = chart(&bins([1.08605, 1.08803].into_iter()), &FRAME);
         let labels: Vec<_> = near.lines().take(4).filter_map(|line| line.split(' ').next()).collect();
         assert!(near.starts_with("1.08803 ┤") && near.contains("\n1.08605 ┤"), "{near}");
