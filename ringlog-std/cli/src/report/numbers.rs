@@ -90,7 +90,7 @@ fn by_step(number: f64, step: f64) -> String {
     }
     let power = |number: f64| number.log10().floor() as i32;
     let (first, last) = (power(whole), power(step) - 2);
-    if first >= 15 || first < -4 {
+    if !(-4..15).contains(&first) {
         let digits = (first - last).clamp(0, 16) as usize;
         let text = format!("{number:.digits$e}");
         let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -129,6 +129,10 @@ mod tests {
         assert_eq!(plain.exact(-f64::MAX), "-1.7976931348623157e308");
         assert_eq!([small.exact(f64::from(0.1_f32)), small.exact(0.1)], ["0.1", "0.1"]);
         assert_eq!(small.exact(f64::from(16_777_216.0_f32)), "16777216");
+        let mut samples = Samples::default();
+        assert_eq!(plain.extent(&samples), None);
+        [1.08605, 1.08803].into_iter().for_each(|value| samples.add(value));
+        assert_eq!(plain.extent(&samples), Some(["1.08605", "1.08704", "1.08803"].map(String::from)));
         let span = Style { is_span: true, is_f32: false };
         let words = [0.0, -1_250_123.0, 999.0, 93_784_000_000_001.0].map(|it| span.exact(it));
         assert_eq!(words, ["0 ns", "-1.250123 ms", "999 ns", "93784.000000001 s"]);

@@ -10,10 +10,12 @@ use super::programs::run;
 use super::typed::of_all_kinds;
 use super::{Row, assert_table};
 
-/// A log of which a description is none.
+/// A log of which two descriptions are none.
 fn unclear(log: &Path) {
     let mut list = SchemaList::new();
-    list.insert(MetaTopic::EventType(7), &br#"{"type":7,"name":"tick","size":0}"#[..]).unwrap();
+    for number in [7, 8] {
+        list.insert(MetaTopic::EventType(number), &br#"{"type":7,"name":"tick","size":0}"#[..]).unwrap();
+    }
     let mut writer = LogWriter::options().schemas(list).open(log).unwrap();
     writer.write_event(&EventHeader::new(1, 7, 3), b"abc").unwrap();
     writer.close().unwrap();
@@ -46,7 +48,9 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     of_all_kinds(&folder.join("kinds"));
     super::typed::ticks(&folder.join("ticks"));
     fs::create_dir(folder.join("garbled")).unwrap();
-    fs::write(folder.join("garbled/00000000000000000000.evtl"), "no log".repeat(20)).unwrap();
+    for name in ["00000000000000000000.evtl", "00000000000000000007.evtl"] {
+        fs::write(folder.join("garbled").join(name), "no log".repeat(20)).unwrap();
+    }
     fs::create_dir(folder.join("full")).unwrap();
     fs::write(folder.join("full/thesis.doc"), "x").unwrap();
     fs::create_dir(folder.join("other")).unwrap();
@@ -69,6 +73,7 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
         ),
         run("a page in another log", "report DIR/kinds --out DIR/ticks/page.html"),
         run("a check of a log without a record", "verify DIR/garbled"),
+        run("a page of a log without a record", "report DIR/garbled --out DIR/page.html"),
         run("a chart that is too wide", "plot DIR/kinds payload_size --width 100000"),
         run("a description that cannot be read", "cat DIR/unclear"),
         run("a live view that this program does not have", "top DIR/kinds"),
