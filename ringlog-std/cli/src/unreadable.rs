@@ -30,7 +30,8 @@ fn first_words(log: &Path) -> Option<String> {
         // A file that cannot be read is reported by the command that reads it.
         let found = scan.seek(base_sequence).ok().and_then(|()| scan.schemas().ok());
         let Some(set) = found.map(|list| list.to_set()) else { continue };
-        let mut all = set.unreadable();
+        // An empty one takes a description back.
+        let mut all = set.unreadable().filter(|it| !it.meta().is_empty());
         let Some(first) = all.next() else { continue };
         let what = first.number().map_or("the log".into(), |number| format!("type {number}"));
         let place = place_of(&path, base_sequence, first)
