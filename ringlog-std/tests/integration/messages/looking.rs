@@ -8,7 +8,7 @@ use ringlog::storage::{LogWriter, SchemaList};
 
 use super::programs::run;
 use super::typed::of_all_kinds;
-use super::{Row, assert_table};
+use super::{Row, assert_table, reports};
 
 /// A log of which two descriptions are none.
 fn unclear(log: &Path) {
@@ -72,7 +72,7 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
             "report DIR/kinds --out DIR/ticks/00000000000000000000.evtl",
         ),
         run("a page in another log", "report DIR/kinds --out DIR/ticks/page.html"),
-        run("a check of a log without a record", "verify DIR/garbled"),
+        reports::run("a check of a log without a record", folder, "verify DIR/garbled"),
         run("a page of a log without a record", "report DIR/garbled --out DIR/page.html"),
         run("a chart that is too wide", "plot DIR/kinds payload_size --width 100000"),
         run("a description that cannot be read", "cat DIR/unclear"),
