@@ -31,12 +31,14 @@ fn first_words(log: &Path) -> Option<String> {
         let found = scan.seek(base_sequence).ok().and_then(|()| scan.schemas().ok());
         let Some(set) = found.map(|list| list.to_set()) else { continue };
         // An empty one takes a description back.
-        let mut all = set.unreadable().filter(|it| !it.meta().is_empty());
-        let Some(first) = all.next() else { continue };
+        let mut all: Vec<_> = set.unreadable().filter(|it| !it.meta().is_empty()).collect();
+        // A type comes before the log: events need it.
+        all.sort_by_key(|it| it.number().is_none());
+        let Some((first, others)) = all.split_first() else { continue };
         let what = first.number().map_or("the log".into(), |number| format!("type {number}"));
         let place = place_of(&path, base_sequence, first)
             .map_or_else(String::new, |(record, offset)| format!(" record {record} at offset {offset}:"));
-        let more = match all.count() as u64 {
+        let more = match others.len() as u64 {
             0 => String::new(),
             more => format!(" (and {} more in this file)", grouped(more)),
         };
@@ -92,7 +94,7 @@ mod tests {
         assert_eq!(first_words(folder.path()), None);
         let no_length =
             tick.replace(r#","length":3"#, "").replace(r#""type":1"#, r#""type":7"#).replace("tick", "tock");
-        segment(7, &[(1, tick), (7, &no_length), (8, "{}")]);
+        segment(7, &[(1, tick), (7, &no_length), (8, "{}"), (9, "")]);
         let words = first_words(folder.path()).unwrap();
         // Two records of the first file, then the description of type 1.
         let place = format!(
