@@ -89,7 +89,7 @@ def check(text, info):
     assert of_type(data["event_types"]) == of_type(info["event_types"]), "types"
     assert sum(sum(group["events"]) for group in data["groups"]) == info["events"], "bins of events"
     assert sum(sum(group["bytes"]) for group in data["groups"]) <= info["bytes"], "bins of bytes"
-    assert sum(lost for _, _, lost in data["gap_bins"]) <= info["lost"], "gaps"
+    assert sum(it[2] for it in data["gap_bins"]) <= info["lost"], "gaps"
     assert [row["records"] for row in data["segments"]] == [row["records"] for row in info["segments"]], "segments"
     for histogram in data["histograms"]:
         assert sum(bar[2] for bar in histogram["bars"]) == histogram["count"], histogram["title"]
@@ -185,6 +185,54 @@ def probed(folder, path, width):
     return json.loads(html.unescape(found[1]))
 
 
+def with_series(text, count, least, most, mean):
+    """The page with other values of its first field; each of them is a function of the bin."""
+    before = Page(text).data
+    data = json.loads(before)
+    bins = range(data["axis"]["bins"])
+    data["series"][0].update(count=[count(at) for at in bins], min=[least(at) for at in bins], max=[most(at) for at in bins],
+                             mean=[mean(at) for at in bins], unit=None, is_span=False)
+    return text.replace(before, json.dumps(data).replace("<", "\\u003c"))
+
+
+def points(figure, name):
+    d = re.search(rf'<path class="{name}" d="([^"]*)"', figure)[1]
+    labels = re.findall(r'<text [^>]*text-anchor="end"[^>]*>([^<]*)</text>', figure)
+    return [tuple(map(float, it)) for it in re.findall(r"(-?[\d.]+),(-?[\d.]+)", d)], labels
+
+
+def check_fields(folder, text):
+    """Values that are close, extreme, or far apart in time: each is drawn where it is, and no two labels are the same."""
+    copy = folder / "fields.html"
+    some = lambda value: lambda at: value if at % 400 == 7 else None
+    near = lambda offset: lambda at: 1e6 + at / 1000 + offset
+    cases = {
+        "close": (lambda at: 3, near(0), near(0.003), near(0.001)),
+        "tiny": (lambda at: 3, lambda at: at * 1e-11, lambda at: at * 1.5e-11, lambda at: at * 1.2e-11),
+        "extreme": (lambda at: 3, lambda at: -1.79e308, lambda at: 1.79e308, lambda at: 1e308),
+        "far apart": (lambda at: 1 if at % 400 == 7 else 0, some(4), some(4), some(4)),
+    }
+    for name, values in cases.items():
+        copy.write_text(with_series(text, *values))
+        dom = chromium(folder, copy, "--dump-dom", width=1200)
+        figure = dom[dom.index('id="field-0"'):].split("</figure>")[0]
+        (mean, labels), (band, _), (dots, _) = (points(figure, it) for it in ("mean", "band", "dots"))
+        assert len(labels) > 1 and len(set(labels)) == len(labels), f"{name}: labels {labels}"
+        assert not any(it in figure for it in ("NaN", "Infinity")), f"{name}: no number"
+        if name == "far apart":
+            assert len(dots) >= 1 and not band, f"{name}: {len(dots)} marks"
+            continue
+        at = {}
+        for x, y in band:
+            at.setdefault(x, []).append(y)
+        outside = [(x, y) for x, y in mean if not min(at[x]) - 1 <= y <= max(at[x]) + 1]
+        assert len(mean) > 20 and not outside, f"{name}: the mean is outside of the band at {outside[:3]}"
+        lefts = [float(it) for it in re.findall(r'<svg x="(\d+)"', dom)]
+        assert lefts and len(set(lefts)) == 1, f"{name}: the charts begin at {set(lefts)}"
+        assert name != "close" or lefts[0] > 60, f"{name}: the labels are cut"
+    print(f"fields: {', '.join(cases)}")
+
+
 def browser(path, pictures):
     with tempfile.TemporaryDirectory() as folder:
         shown(Path(path), Path(folder), Path(pictures))
@@ -207,6 +255,7 @@ def shown(path, folder, pictures):
         assert said["values"] and said["bar"], "values by keys"
         labels = [said[it] for it in ("whole", "zoomed", "panned", "dragged")]
         assert len(set(labels)) == 4 and said["again"] == said["whole"], f"zoom: {labels}"
+    check_fields(folder, text)
     for name, options, size in [
         ("light", [], (1200, 3200)), ("dark", ["--blink-settings=preferredColorScheme=0"], (1200, 3200)), ("narrow", [], (500, 5200)),
     ]:

@@ -191,7 +191,11 @@ def filters(shown):
     shown.type("trade.price > 0 && event_typo > 3")
     shown.keys("Enter")
     shown.wait_for("--where")
-    shown.keys("/", "C-u")
+    # It can be corrected, and its letters are no commands.
+    shown.type("p")
+    shown.wait_for("filter: trade.price > 0 && event_typo > 3p_")
+    assert "PAUSED" not in shown.lines()[0], "a letter of the filter is a command"
+    shown.keys("C-u")
     shown.type("trade.price > 0")
     shown.keys("Enter")
     lines = shown.wait(lambda it: len(events(it)) > 2 and all("  trade  " in line for line in events(it)), "trades alone")
@@ -218,6 +222,24 @@ def resizes(shown):
     for shown.width, shown.height in [(60, 18), (120, 40), before]:
         shown.tmux("resize-window", "-x", str(shown.width), "-y", str(shown.height))
         shown.wait(lambda lines: lines[shown.height - 1].startswith("q quit") and "ringlog top" in lines[0], "another size")
+
+
+def grows(folder):
+    """A screen that grew while `top` ran leaves nothing of it beside what the shell had shown."""
+    with pane(80, 24) as shown:
+        shown.keys("seq 100", "Enter")
+        shown.wait_for("100")
+        shown.type(f"{PROGRAM} top {folder / 'log'}; echo exit $?")
+        shown.keys("Enter")
+        shown.wait_for("writer", "closed at record")
+        shown.width, shown.height = 200, 50
+        shown.tmux("resize-window", "-x", "200", "-y", "50")
+        shown.wait(lambda lines: lines[49].startswith("q quit"), "another size")
+        shown.keys("q")
+        lines = shown.wait_for("exit 0")
+        left = [line for line in lines if re.search(r"order_add|all records|writer|last events", line)]
+        assert not left, left
+    print("a screen that grew")
 
 
 def endings(folder):
@@ -327,6 +349,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         sizes(folder)
+        grows(folder)
         endings(folder)
         loses_its_terminal(folder / "killed")
         rings(folder)

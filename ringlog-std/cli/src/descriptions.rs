@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use crate::error::CliError;
 use crate::terminal::print::eprint;
 use crate::terminal::words::{command_line, path_word};
+use crate::unreadable::report_first;
 use ringlog::event::Event;
 use ringlog::programs::cause;
 use ringlog::programs::nearest;
@@ -27,6 +28,8 @@ pub(crate) struct Descriptions {
     logs: Vec<PathBuf>,
     /// Read when it is first asked for: most commands need no names.
     in_logs: OnceLock<InLogs>,
+    /// Set once a description that cannot be read was met.
+    reported: OnceLock<()>,
 }
 
 /// What the logs say of their events, at the start and at the end of each.
@@ -132,6 +135,17 @@ impl Descriptions {
         all
     }
 
+    /// Returns what each segment says, the newest first: for a name that [`all`](Self::all) does not have. It opens each file.
+    pub(crate) fn in_all_segments(&self) -> Vec<SchemaSet> {
+        self.logs.iter().flat_map(|log| said_by_segments(log)).collect()
+    }
+
+    /// Says nothing of descriptions that cannot be read: for a command that draws on the terminal.
+    #[cfg(feature = "top")]
+    pub(crate) fn report_no_unreadable(&self) {
+        self.reported.get_or_init(|| ());
+    }
+
     /// Returns the error for a name that no description has. If one could not be read, that is the fault.
     /// `instead` replaces the advice of that.
     pub(crate) fn unknown_name(&self, option: &str, usage: &str, instead: Option<&str>) -> CliError {
@@ -153,8 +167,9 @@ impl Descriptions {
             return Ok(number);
         }
         let all = self.all();
-        if let Some(schema) = all.by_name(name) {
-            return Ok(schema.number());
+        let earlier = || self.in_all_segments().iter().find_map(|set| Some(set.by_name(name)?.number()));
+        if let Some(number) = all.by_name(name).map(Schema::number).or_else(earlier) {
+            return Ok(number);
         }
         let names: Vec<_> = all.types().map(Schema::name).collect();
         let usage = match (names.as_slice(), nearest(name, names.iter().copied())) {
@@ -188,13 +203,21 @@ impl Descriptions {
     }
 
     /// Returns the description of an event's type, by its segment or else by the file. GAP records have none.
+    ///
+    /// The first time that one cannot be read, standard error has a line for each log.
     pub(crate) fn schema_of<'a>(&'a self, event: &Event<'a>) -> Option<&'a Schema> {
         if event.header.is_gap() {
             return None;
         }
         match in_segment(event) {
             // One that cannot be read describes nothing, and no other one counts.
-            Some(segment) => segment.set().by_number(event.header.event_type),
+            Some(segment) => {
+                let schema = segment.set().by_number(event.header.event_type);
+                if schema.is_none() {
+                    self.reported.get_or_init(|| self.logs.iter().for_each(|log| report_first(log)));
+                }
+                schema
+            }
             None => self.others.by_number(event.header.event_type),
         }
     }

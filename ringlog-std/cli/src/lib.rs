@@ -26,6 +26,7 @@ mod service;
 pub(crate) mod terminal;
 #[cfg(feature = "top")]
 mod top;
+mod unreadable;
 mod values;
 
 use std::borrow::Cow;

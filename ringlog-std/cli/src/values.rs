@@ -169,6 +169,15 @@ pub(crate) fn two_processors(text: &str) -> Result<(usize, usize), String> {
     numbers.ok_or_else(|| "expected the numbers of two processors, such as 0,1".into())
 }
 
+/// Parses how many rows or columns a chart has.
+pub(crate) fn chart_size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok().filter(|size| (1..=MOST_CHARACTERS).contains(size));
+    size.ok_or_else(|| format!("expected a number from 1 to {MOST_CHARACTERS}"))
+}
+
+/// Most rows or columns of a chart in the terminal.
+pub(crate) const MOST_CHARACTERS: usize = 2000;
+
 /// Parses the type of an event.
 pub(crate) fn event_type(text: &str) -> Result<u8, String> {
     text.parse().map_err(|_| "expected an event type from 0 to 255".into())
@@ -359,6 +368,14 @@ mod tests {
         assert_eq!((speed("1"), speed("0.5"), speed("10x")), times(1.0, 0.5, 10.0));
         for bad in ["", "0", "-1", "nan", "inf", "x", "1e-9", "fast"] {
             assert!(speed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn charts_have_a_size_that_can_be_drawn() {
+        assert_eq!([chart_size("1"), chart_size("2000")], [Ok(1), Ok(2000)]);
+        for bad in ["", "0", "-1", "2001", "100000", "99999999999999999999", "wide"] {
+            assert!(chart_size(bad).is_err(), "{bad}");
         }
     }
 

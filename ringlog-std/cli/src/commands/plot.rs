@@ -4,14 +4,14 @@ use crate::error::{CliError, Outcome};
 use crate::options::filter_args::report_undescribed;
 use crate::options::look_args::PlotArgs;
 use crate::read::source::LogSource;
-use crate::report::bins::{BINS, Samples, Timeline, rebin};
+use crate::report::bins::{Timeline, rebin};
 use crate::report::braille::{Frame, chart};
 use crate::report::gather::Series;
-use crate::report::numbers::{nanos_words, short};
 use crate::report::probe::{Probes, Wanted};
 use crate::terminal::print::{eprint, print};
 use crate::terminal::screen::Screen;
-use crate::terminal::words::{clock_name, counted, moment};
+use crate::terminal::words::{clock_name, counted, grouped, moment};
+use crate::values::MOST_CHARACTERS;
 use ringlog::event::ClockKind;
 
 /// Columns where no terminal says how many it has.
@@ -22,11 +22,11 @@ pub(crate) fn run(args: &PlotArgs) -> Result<Outcome, CliError> {
     let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
     let mut source = LogSource::open_or_empty(&args.log)?;
     let mut filter = args.filter.to_filter(source.known_clock(), &descriptions)?;
-    let wanted = Wanted::of(&args.field, "plot", &descriptions)?;
+    let chosen = args.filter.event_types(&descriptions)?;
+    let wanted = Wanted::of(&args.field, "plot", &descriptions, &chosen)?;
     source.seek_first(&args.log, &filter)?;
     let mut probes = Probes::new(descriptions, vec![wanted.clone()], None);
-    let mut series = Series { bins: vec![Samples::default(); BINS], all: Samples::default(), unfit: 0 };
-    let (mut timeline, mut before) = (Timeline::new(), None);
+    let (mut series, mut timeline, mut before) = (Series::new(), Timeline::new(), None);
     let read = loop {
         match source.advance(&mut filter) {
             Ok(true) => {}
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &PlotArgs) -> Result<Outcome, CliError> {
 
 fn words(args: &PlotArgs, wanted: &Wanted, series: &Series, timeline: &Timeline, clock: ClockKind) -> String {
     let is_nanos = matches!(clock, ClockKind::UnixNanos | ClockKind::MonotonicNanos);
-    let is_span = wanted.is_interarrival() && is_nanos;
+    let style = wanted.style(is_nanos);
     let name = match wanted.types.as_slice() {
         [] => wanted.name.clone(),
         [one] if wanted.name.starts_with(&format!("{one}.")) => wanted.name.clone(),
@@ -67,23 +67,39 @@ fn words(args: &PlotArgs, wanted: &Wanted, series: &Series, timeline: &Timeline,
         several => format!("{} of {}", wanted.name, several.join(", ")),
     };
     let unit = wanted.unit.as_deref().map_or_else(String::new, |unit| format!(", {unit}"));
-    let Samples { count, min, max, .. } = series.all;
-    let Some(mean) = series.all.mean() else {
-        return format!("{name}{unit}: no value\n");
+    let Some([min, mean, max]) = style.extent(&series.all) else {
+        return format!("{name}{unit}: no value\n{}", notes(series));
     };
-    let value = |value: f64| if is_span { nanos_words(value) } else { short(value) };
-    let numbers =
-        format!("{}, min {}, mean {}, max {}", counted(count, "value"), value(min), value(mean), value(max));
+    let numbers = format!("{}, min {min}, mean {mean}, max {max}", counted(series.all.count, "value"));
     let zone = args.filter.zone();
     let time = |at: u64| moment(at, clock, &zone);
     let (first, last) = timeline.range().unwrap_or_default();
     let screen = Screen::of_stdout();
-    let width = args.width.map(usize::from).or(screen.width).unwrap_or(COLUMNS);
-    let frame = Frame { width, height: args.height.into(), is_span, from: &time(first), to: &time(last) };
+    let width = args.width.or(screen.width).unwrap_or(COLUMNS).min(MOST_CHARACTERS);
+    let frame = Frame { width, height: args.height, style, from: &time(first), to: &time(last) };
     let mut text = format!("{name}{unit}: {numbers}\n");
     text += &chart(series.bins.get(timeline.used()).unwrap_or_default(), &frame);
     if !is_nanos {
         text += &format!("times are numbers of the clock: {}\n", clock_name(clock));
     }
-    text
+    text + &notes(series)
+}
+
+/// Returns what is not drawn, and why.
+fn notes(series: &Series) -> String {
+    let mut notes = String::new();
+    if series.untimed > 0 {
+        notes +=
+            &format!("{} of events with the time 0, on no axis of time\n", counted(series.untimed, "value"));
+    }
+    if series.backwards > 0 {
+        notes += &format!(
+            "{} an earlier time than the event before; the time between them is not counted\n",
+            match series.backwards {
+                1 => "1 event has".into(),
+                count => format!("{} events have", grouped(count)),
+            }
+        );
+    }
+    notes
 }

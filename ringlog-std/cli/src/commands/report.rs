@@ -1,7 +1,7 @@
 //! `ringlog report`: writes one page of HTML about a log.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use crate::commands::verify::{fault_words, outcome, problem_of, verdict_of};
@@ -17,8 +17,11 @@ use crate::terminal::progress::ReadProgress;
 use crate::terminal::signals::Stop;
 use crate::terminal::words::{counted, shell_word, size};
 use ringlog::event::{ClockKind, file_flags};
-use ringlog::programs::{folder_of, unreported_loss, verify_log_each};
-use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
+use ringlog::programs::{
+    Folder, WriterFileState, begins_like_a_ring, folder_of, unreported_loss, verify_log_each,
+};
+use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict, WriterFile};
+use ringlog_nostd::format::FILE_MAGIC;
 
 /// Faults that are listed on the page.
 const FAULTS_LISTED: usize = 200;
@@ -27,7 +30,8 @@ const FAULTS_LISTED: usize = 200;
 pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     check_place(&args.out, &args.log)?;
     let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
-    let wanted = args.plots.iter().map(|name| Wanted::of(name, "--plot", &descriptions));
+    let chosen = args.filter.event_types(&descriptions)?;
+    let wanted = args.plots.iter().map(|name| Wanted::of(name, "--plot", &descriptions, &chosen));
     let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
     if wanted.len() > MOST_SERIES {
         return Err(CliError::Usage(format!(
@@ -47,6 +51,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
         gather.add(clock, event);
     })?;
     drop(progress);
+    let missing = missing_ranges(&check);
+    gather.mark_missing(&missing);
     let mut stats = gather.stats();
     if let Some((_, gap)) = unreported_loss(&args.log) {
         stats.add_unreported(&gap);
@@ -60,6 +66,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
         result: verdict.name(),
         verdict_words: verdict_words(&check, verdict),
         problems: problems(&check),
+        missing: missing.iter().map(|(first, next)| next.saturating_sub(*first)).sum(),
+        is_incomplete: !check.has_all_segments(),
         filters: filter_words(&args.filter),
         clock,
         gather: &gather,
@@ -75,28 +83,59 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     } else {
         print(&format!("{line}\n"))?;
     }
-    outcome(verdict, problem_of(&check, &args.log))
+    outcome(verdict, problem_of(&check, &args.log, "the page lists them"))
 }
 
 fn is_stdout(out: &Path) -> bool {
     out.as_os_str() == "-"
 }
 
-/// Refuses a page in the folder of the log, or in the place of its file.
+/// Refuses a page in the folder of the log or of another one, or in the place of a file of ringlog.
 fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
+    if is_stdout(out) {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(CliError::Usage(format!("--out {}: {why}", out.display())));
     let inside = |log: &Path| {
         let folder = fs::canonicalize(folder_of(out)).ok()?;
         let log = fs::canonicalize(log).ok()?;
         let is_log = fs::canonicalize(out).is_ok_and(|out| out == log);
         (is_log || log.is_dir() && folder.starts_with(&log)).then_some(())
     };
-    match inside(log) {
-        Some(()) if !is_stdout(out) => Err(CliError::Usage(format!(
-            "--out {}: this is in the log, which has only its own files; choose a place outside",
-            out.display()
-        ))),
-        _ => Ok(()),
+    if inside(log).is_some() {
+        return refused("this is in the log, which has only its own files; choose a place outside");
     }
+    // A link is followed, as the page is written to where it leads.
+    let place = fs::canonicalize(out).unwrap_or_else(|_| out.into());
+    if is_of_ringlog(&place) {
+        return refused("a file of ringlog, which the page would replace; choose another name");
+    }
+    if is_log_folder(&folder_of(&place)) {
+        return refused("its folder is that of a log, which has only its own files; choose a place outside");
+    }
+    Ok(())
+}
+
+/// Whether a file is a log's file or a shared ring, by how it begins.
+fn is_of_ringlog(file: &Path) -> bool {
+    let mut magic = [0; FILE_MAGIC.len()];
+    // A pipe would wait for its writer.
+    let is_file = file.metadata().is_ok_and(|it| it.is_file());
+    let is_read = is_file && fs::File::open(file).is_ok_and(|mut it| it.read_exact(&mut magic).is_ok());
+    is_read && (magic == FILE_MAGIC || begins_like_a_ring(file))
+}
+
+/// Whether a folder has the files of a log.
+fn is_log_folder(folder: &Path) -> bool {
+    WriterFile::of(folder).state == WriterFileState::Good
+        || Folder::list(folder).is_ok_and(|found| !found.segments.is_empty())
+}
+
+/// Returns the ranges of sequences of which no record is there.
+fn missing_ranges(check: &LogCheck) -> Vec<(u64, u64)> {
+    let missing = check.missing.iter().map(|it| (it.first_sequence, it.next_sequence));
+    let end = check.missing_end.iter().map(|it| (it.next_sequence, it.end.sequence));
+    missing.chain(end).collect()
 }
 
 /// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.
@@ -128,7 +167,9 @@ fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
 fn verdict_words(check: &LogCheck, verdict: Verdict) -> String {
     let has_checksums =
         |segment: &SegmentCheck| segment.header.is_none_or(|header| header.has(file_flags::CHECKSUMS));
-    let read = if check.segments.iter().all(has_checksums) {
+    let read = if check.counts().records() == 0 {
+        "there is no record to check"
+    } else if check.segments.iter().all(has_checksums) {
         "every record checked against its checksum"
     } else {
         "not all files have checksums: only the structure of their records was checked"
@@ -195,6 +236,27 @@ mod tests {
         for inside in [log.join("page.html"), log.join("a.evtl"), folder.path().join("log/../log/x")] {
             assert!(matches!(check_place(&inside, &log), Err(CliError::Usage(_))), "{}", inside.display());
         }
+        let other = folder.path().join("other");
+        let mut writer = ringlog::storage::LogWriter::open(&other).unwrap();
+        writer.write_event(&ringlog::event::EventHeader::new(1, 1, 0), b"").unwrap();
+        writer.close().unwrap();
+        let segment = other.join(format!("{:020}.evtl", 0));
+        let (alone, ring) = (folder.path().join("alone"), folder.path().join("ring"));
+        fs::copy(&segment, &alone).unwrap();
+        ringlog::ring::SharedRing::create(&ring, &ringlog::ring::RingOptions::default()).unwrap();
+        for (place, words) in [
+            (&segment, "a file of ringlog"),
+            (&alone, "a file of ringlog"),
+            (&ring, "a file of ringlog"),
+            (&other.join("page.html"), "its folder is that of a log"),
+        ] {
+            let refused = check_place(place, &log).unwrap_err().to_string();
+            assert!(refused.contains(words) && refused.contains("; choose"), "{refused}");
+        }
+        fs::remove_file(&segment).unwrap();
+        assert!(check_place(&other.join("page.html"), &log).is_err(), "its file `writer` is there");
+        [alone, ring].iter().for_each(|file| fs::remove_file(file).unwrap());
+        fs::remove_dir_all(other).unwrap();
         let file = log.join("a.evtl");
         assert!(check_place(&file, &file).is_err() && check_place(&out, &file).is_ok());
         assert!(check_place(&out, &log).is_ok());

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<Outcome, CliError> {
     let plain = crate::options::filter_args::FilterArgs { expression: None, ..filters.clone() };
     let (logs, clock) = if is_ring { (&[][..], None) } else { (&logs[..], clock) };
     let descriptions = filters.descriptions(logs)?;
+    descriptions.report_no_unreadable();
     let filter = filters.to_filter(clock, &descriptions)?;
     let base = plain.to_filter(clock, &descriptions)?;
     let style = PrintStyle { zone: filters.zone(), descriptions, ..PrintStyle::default() };

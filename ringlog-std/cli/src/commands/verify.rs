@@ -125,7 +125,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, CliError> {
     }
     let clock = check.segments.iter().rev().find_map(|segment| segment.header);
     stats.name_times(clock.map_or(ClockKind::Unspecified, |header| header.clock()));
-    let (problem, verdict) = (problem_of(&check, &args.log), verdict_of(&check, &stats));
+    let (problem, verdict) = (problem_of(&check, &args.log, "see above"), verdict_of(&check, &stats));
     let writer = args.log.is_dir().then(|| WriterLine::new(&check.writer_file, &args.log));
     if args.json {
         print_json(&VerifyReport {
@@ -169,8 +169,8 @@ pub(crate) fn outcome(verdict: Verdict, problem: Option<String>) -> Result<Outco
     }
 }
 
-/// Returns the first problem, the number of others, and what to do.
-pub(crate) fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
+/// Returns the first problem, the number of others with the `place` where they are listed, and what to do.
+pub(crate) fn problem_of(check: &LogCheck, log: &Path, place: &str) -> Option<String> {
     let is_writer_damaged = check.writer_file.is_damaged();
     let of_writer = is_writer_damaged.then(|| damaged_words(log));
     let first = match (first_problem(check), &of_writer) {
@@ -181,7 +181,7 @@ pub(crate) fn problem_of(check: &LogCheck, log: &Path) -> Option<String> {
     let faults = check.segments.iter().map(|it| it.fault_count).sum::<u64>();
     let missing = check.missing.len() as u64 + u64::from(check.missing_end.is_some());
     let more = match faults + missing + u64::from(is_writer_damaged) {
-        all @ 2.. => format!(" (and {} more, see above)", grouped(all - 1)),
+        all @ 2.. => format!(" (and {} more, {place})", grouped(all - 1)),
         _ => String::new(),
     };
     Some(format!("{first}{more}; {}", advice(check)))
@@ -245,7 +245,9 @@ fn words(check: &LogCheck, stats: &RecordStats) -> String {
         counted(check.segments.len() as u64, "file"),
         lost_words(check, stats),
     );
-    text += if check.segments.iter().all(has_checksums) {
+    text += if check.counts().records() == 0 {
+        "there is no record to check\n"
+    } else if check.segments.iter().all(has_checksums) {
         "every record checked against its checksum\n"
     } else {
         "not all files have checksums: only the structure of their records was checked\n"

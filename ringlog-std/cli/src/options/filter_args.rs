@@ -15,7 +15,7 @@ use crate::terminal::words::{clock_name, counted};
 use crate::terminal::zone::Zone;
 use crate::values::{self, Bytes};
 use ringlog::event::ClockKind;
-use ringlog::schema::{Expression, ExpressionError};
+use ringlog::schema::{Expression, ExpressionError, SchemaSet};
 use ringlog::storage::Filter;
 
 /// A smaller number is no time since March 1973 in nanoseconds. It may be meant in another unit.
@@ -163,9 +163,18 @@ pub(crate) fn choosing(
 ) -> Result<(Filter, Vec<String>), CliError> {
     let usage = |error: ExpressionError| CliError::Usage(format!("--where: {error}"));
     let expression = Expression::parse(expression).map_err(usage)?;
-    let all = descriptions.all();
-    let bound = expression.bind(&all);
-    bound.map_err(|error| descriptions.unknown_name("--where", &error.to_string(), instead))?;
+    let mut all = descriptions.all();
+    if let Err(error) = expression.bind(&all) {
+        // Only files in the middle of the log may have these fields.
+        let with_all = |mut set: SchemaSet| {
+            set.add_missing(&all);
+            set
+        };
+        let mut earlier = descriptions.in_all_segments().into_iter().map(with_all);
+        all = earlier
+            .find(|set| expression.bind(set).is_ok())
+            .ok_or_else(|| descriptions.unknown_name("--where", &error.to_string(), instead))?;
+    }
     let doubts = expression.doubts(&all).into_iter().map(|doubt| doubt.to_string()).collect();
     Ok((filter.expression(&expression).describing(descriptions.others().clone()).expecting(&all), doubts))
 }

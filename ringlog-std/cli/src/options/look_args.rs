@@ -1,11 +1,11 @@
 //! The options of `report` and `plot`, as typed.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::options::filter_args::FilterArgs;
+use crate::values;
 
 /// Arguments of `ringlog report`.
 #[derive(Args, Clone, Debug)]
@@ -34,11 +34,11 @@ pub(crate) struct PlotArgs {
     /// The number to draw: a field of any type or of one, such as price or order_add.price; payload_size; interarrival
     pub(crate) field: String,
     /// Rows of the chart
-    #[arg(long, value_name = "N", default_value = "16")]
-    pub(crate) height: NonZero<usize>,
+    #[arg(long, value_name = "N", default_value = "16", value_parser = values::chart_size)]
+    pub(crate) height: usize,
     /// Columns of the chart [default: those of the terminal, 80 without one]
-    #[arg(long, value_name = "N")]
-    pub(crate) width: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = values::chart_size)]
+    pub(crate) width: Option<usize>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }

@@ -131,19 +131,27 @@ impl Bin for Load {
     }
 }
 
-/// GAP records and what they count.
+/// GAP records and what they count, and places where records cannot be found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Loss {
     pub(crate) gaps: u64,
     pub(crate) lost: u64,
+    /// Places without records that were there, and how many are known to be missing.
+    pub(crate) holes: u64,
+    pub(crate) missing: u64,
 }
 
 impl Bin for Loss {
     fn merge(&mut self, other: Self) {
         self.gaps += other.gaps;
         self.lost = self.lost.saturating_add(other.lost);
+        self.holes += other.holes;
+        self.missing = self.missing.saturating_add(other.missing);
     }
 }
+
+/// Values from here on are summed apart, in units of this: such a sum cannot exceed the largest number.
+const LARGE: f64 = 1e280;
 
 /// Values of a field: how many, the smallest, the largest, their sum.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -152,23 +160,28 @@ pub(crate) struct Samples {
     pub(crate) min: f64,
     pub(crate) max: f64,
     pub(crate) sum: f64,
+    /// The sum of the values that are not below [`LARGE`], in units of it.
+    pub(crate) large_sum: f64,
 }
 
 impl Default for Samples {
     fn default() -> Self {
-        Self { count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0 }
+        Self { count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, sum: 0.0, large_sum: 0.0 }
     }
 }
 
 impl Samples {
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
-        self.merge(Self { count: 1, min: value, max: value, sum: value });
+        let (sum, large_sum) = if value.abs() < LARGE { (value, 0.0) } else { (0.0, value / LARGE) };
+        self.merge(Self { count: 1, min: value, max: value, sum, large_sum });
     }
 
     /// Returns the mean; `None` without a value.
     pub(crate) fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| (self.sum / self.count as f64).clamp(self.min, self.max))
+        let count = self.count as f64;
+        let mean = || self.sum / count + self.large_sum / count * LARGE;
+        (self.count > 0).then(|| mean().clamp(self.min, self.max))
     }
 }
 
@@ -179,6 +192,7 @@ impl Bin for Samples {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.sum += other.sum;
+        self.large_sum += other.large_sum;
     }
 }
 
@@ -220,6 +234,18 @@ mod tests {
         check([7, u64::MAX, 0, 1 << 40].into_iter());
         check([u64::MAX, u64::MAX - 1].into_iter());
         assert_eq!(check(std::iter::once(3)).width(), 1);
+    }
+
+    #[test]
+    fn a_mean_of_the_largest_numbers_is_one() {
+        let mean = |values: &[f64]| {
+            let mut samples = Samples::default();
+            values.iter().for_each(|value| samples.add(*value));
+            samples.mean().unwrap()
+        };
+        assert_eq!(mean(&[f64::MAX, -f64::MAX, 6.0]), 2.0);
+        assert!((mean(&[f64::MAX, f64::MAX, f64::MAX / 4.0]) / f64::MAX - 0.75).abs() < 1e-12);
+        assert_eq!(mean(&[1e-300, 3e-300]), 2e-300);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use crate::report::bins::{Bin, Samples};
-use crate::report::numbers::{nanos_words, short};
+use crate::report::numbers::Style;
 
 /// The dots of a character, by column and by row from the top, as Unicode numbers them.
 const DOTS: [[u32; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 /// The character without dots.
 const BLANK: u32 = 0x2800;
+/// Columns that an exact label may take.
+const EXACT_COLUMNS: usize = 12;
 /// Columns of dots that a line may cross without a value.
 const BRIDGED: usize = 4;
 
@@ -18,8 +20,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) width: usize,
     /// Rows of characters of the chart itself.
     pub(crate) height: usize,
-    /// Whether the values are nanoseconds.
-    pub(crate) is_span: bool,
+    /// How the values are written.
+    pub(crate) style: Style,
     /// What the axis of time says at its start and at its end.
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
@@ -32,15 +34,24 @@ pub(crate) fn chart(bins: &[Samples], frame: &Frame<'_>) -> String {
     if all.count == 0 {
         return String::new();
     }
-    let words = |value: f64| if frame.is_span { nanos_words(value) } else { short(value) };
     let height = frame.height.max(2);
     // The labels of some rows: the top, the bottom and those between, evenly.
-    let at_row = |row: usize| all.max - (all.max - all.min) * row as f64 / (height - 1) as f64;
+    let part = |row: usize| row as f64 / (height - 1) as f64;
+    // The difference of two extremes may be beyond any number.
+    let at_row = |row: usize| all.max * (1.0 - part(row)) + all.min * part(row);
     let every = (height - 1).div_ceil(4).max(1);
+    let step = all.max * part(every) - all.min * part(every);
+    let words = |row: usize| {
+        let value = at_row(row).clamp(all.min, all.max);
+        // The smallest and the largest value are those of the log, if there is room.
+        let exact = (row == 0 || row == height - 1).then(|| frame.style.exact(value));
+        let exact = exact.filter(|words| words.chars().count() <= EXACT_COLUMNS);
+        exact.unwrap_or_else(|| frame.style.by_step(value, step))
+    };
     let is_labelled =
         |row: usize| row == height - 1 || row.is_multiple_of(every) && row + every / 2 < height - 1;
     let labels: Vec<_> =
-        (0..height).map(|row| if is_labelled(row) { words(at_row(row)) } else { String::new() }).collect();
+        (0..height).map(|row| if is_labelled(row) { words(row) } else { String::new() }).collect();
     let margin = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     let columns = frame.width.saturating_sub(margin + 2).max(8);
     let dots = lines_of(&columns_of(bins, columns * 2), all, height * 4);
@@ -76,7 +87,8 @@ fn columns_of(bins: &[Samples], columns: usize) -> Vec<Samples> {
 /// Returns for each column of dots the rows from the highest dot to the lowest one.
 fn lines_of(columns: &[Samples], all: Samples, rows: usize) -> Vec<Option<(usize, usize)>> {
     let row = |value: f64| {
-        let part = if all.max > all.min { (all.max - value) / (all.max - all.min) } else { 0.5 };
+        let range = all.max / 2.0 - all.min / 2.0;
+        let part = if range > 0.0 { (all.max / 2.0 - value / 2.0) / range } else { 0.5 };
         ((part * (rows - 1) as f64).round() as usize).min(rows - 1)
     };
     let mut lines: Vec<Option<(usize, usize)>> = vec![None; columns.len()];
@@ -131,7 +143,13 @@ mod tests {
         values.map(samples).collect()
     }
 
-    const FRAME: Frame<'_> = Frame { width: 24, height: 4, is_span: false, from: "0 s", to: "9 s" };
+    const FRAME: Frame<'_> = Frame {
+        width: 24,
+        height: 4,
+        style: Style { is_span: false, is_f32: false },
+        from: "0 s",
+        to: "9 s",
+    };
 
     #[test]
     fn a_line_rises_from_corner_to_corner() {
@@ -171,7 +189,14 @@ mod tests {
         assert_eq!(chart(&[Samples::default()], &FRAME), "");
         let one = chart(&bins(std::iter::once(7.0)), &FRAME);
         assert!(one.contains('⠤') || one.contains('⠒') || one.contains('⣀') || one.contains('⠉'), "{one}");
-        let three = chart(&bins([1.0, f64::MAX, -1.0].into_iter()), &FRAME);
+        let three = chart(&bins([1.0, f64::MAX, -f64::MAX].into_iter()), &FRAME);
         assert_eq!(three.lines().count(), 6);
+        assert!(!three.contains("NaN") && !three.contains("inf") && three.contains(" 1.8e308 ┤"), "{three}");
+        let tick = chart(&bins([786.25, 100.0].into_iter()), &FRAME);
+        assert!(tick.starts_with("786.25 ┤") && tick.contains("\n   100 ┤"), "{tick}");
+        let near = chart(&bins([1.08605, 1.08803].into_iter()), &FRAME);
+        let labels: Vec<_> = near.lines().take(4).filter_map(|line| line.split(' ').next()).collect();
+        assert!(near.starts_with("1.08803 ┤") && near.contains("\n1.08605 ┤"), "{near}");
+        assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "{near}");
     }
 }

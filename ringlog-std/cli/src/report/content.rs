@@ -29,6 +29,10 @@ pub(crate) struct Page<'a> {
     pub(crate) verdict_words: String,
     /// What is damaged or missing.
     pub(crate) problems: Vec<String>,
+    /// Records that are known to be missing before, between and after the files.
+    pub(crate) missing: u64,
+    /// Whether no count says how many events are lost, as something is damaged or missing.
+    pub(crate) is_incomplete: bool,
     /// The filters as they were typed; empty for none.
     pub(crate) filters: String,
     pub(crate) clock: ClockKind,

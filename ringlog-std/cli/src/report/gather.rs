@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::descriptions::Descriptions;
 use crate::read::stats::RecordStats;
 use crate::report::bins::{Axis, BINS, Bin, Load, Loss, Samples, Timeline, rebin};
+use crate::report::breaks::Breaks;
 use crate::report::histogram::Histogram;
 use crate::report::probe::{Found, Probes, Wanted};
 use ringlog::event::{ClockKind, Event, Gap};
@@ -43,6 +44,10 @@ pub(crate) struct Series {
     pub(crate) all: Samples,
     /// Values that are no number, or of a payload that does not fit its description.
     pub(crate) unfit: u64,
+    /// Events without a time since the one before, as that one is later.
+    pub(crate) backwards: u64,
+    /// Values without a place on the axis.
+    pub(crate) untimed: u64,
 }
 
 /// The time from a field to the header's time.
@@ -117,6 +122,7 @@ pub(crate) struct Gather {
     pub(crate) backwards: u64,
     pub(crate) latency: Option<Latency>,
     last_timestamp: Option<u64>,
+    breaks: Breaks,
     clock: Option<ClockKind>,
     /// Whether segments have different clocks.
     pub(crate) has_clocks: bool,
@@ -130,7 +136,7 @@ impl Gather {
         wanted: Vec<Wanted>,
         latency: Option<String>,
     ) -> Self {
-        let series = Series { bins: vec![Samples::default(); BINS], all: Samples::default(), unfit: 0 };
+        let series = Series::new();
         let none = Histogram::new();
         Self {
             filter: (filter != Filter::new()).then_some(filter),
@@ -160,6 +166,7 @@ impl Gather {
             interarrival: none,
             backwards: 0,
             last_timestamp: None,
+            breaks: Breaks::default(),
             clock: None,
             has_clocks: false,
         }
@@ -173,6 +180,10 @@ impl Gather {
             self.has_clocks |= self.clock.is_some();
             self.clock = Some(clock);
         }
+        if self.breaks.follow(event) {
+            // What happened meanwhile is not known, so neither is the time since the event before.
+            self.last_timestamp = None;
+        }
         if self.filter.as_mut().is_some_and(|filter| !filter.selects_next(event)) {
             return;
         }
@@ -180,6 +191,18 @@ impl Gather {
             self.add_gap(event, gap);
         } else {
             self.add_event(event);
+        }
+    }
+
+    /// Marks the places without records on the axis, as far as it reaches: those inside of segments, and these ranges of sequences.
+    /// To be called once, after the last record.
+    pub(crate) fn mark_missing(&mut self, missing: &[(u64, u64)]) {
+        let (Some(axis), Some((least, most))) = (self.timeline.axis(), self.timeline.range()) else { return };
+        for (time, missing) in self.breaks.marks(missing, (least, most)) {
+            let bin = axis.place(time).filter(|_| (least..=most).contains(&time));
+            if let Some(loss) = bin.and_then(|bin| self.losses.get_mut(bin)) {
+                loss.merge(Loss { holes: 1, missing, ..Loss::default() });
+            }
         }
     }
 
@@ -220,7 +243,7 @@ impl Gather {
 
     fn add_gap(&mut self, event: &Event<'_>, gap: Gap) {
         let (timestamp, sequence) = (event.header.timestamp, event.sequence);
-        let loss = Loss { gaps: 1, lost: gap.count };
+        let loss = Loss { gaps: 1, lost: gap.count, ..Loss::default() };
         if timestamp == 0 {
             self.untimed_losses.merge(loss);
         } else {
@@ -310,15 +333,23 @@ impl TypeState {
 }
 
 impl Series {
+    pub(crate) fn new() -> Self {
+        let bins = vec![Samples::default(); BINS];
+        Self { bins, all: Samples::default(), unfit: 0, backwards: 0, untimed: 0 }
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, bin: Option<usize>, found: Found) {
-        let Found::Value(value) = found else {
-            self.unfit += 1;
-            return;
-        };
-        self.all.add(value);
-        if let Some(samples) = bin.and_then(|bin| self.bins.get_mut(bin)) {
-            samples.add(value);
+        match found {
+            Found::Value(value) => {
+                self.all.add(value);
+                match bin.and_then(|bin| self.bins.get_mut(bin)) {
+                    Some(samples) => samples.add(value),
+                    None => self.untimed += 1,
+                }
+            }
+            Found::Unfit => self.unfit += 1,
+            Found::Backwards => self.backwards += 1,
         }
     }
 }
@@ -327,6 +358,8 @@ impl Latency {
     fn add(&mut self, nanos: Option<i128>) {
         match nanos.map(u64::try_from) {
             Some(Ok(nanos)) => self.histogram.add(nanos),
+            // Centuries before the event: the field is no time.
+            Some(Err(_)) if nanos > Some(0) => self.unfit += 1,
             Some(Err(_)) => self.negative += 1,
             None => self.unfit += 1,
         }
@@ -366,11 +399,56 @@ mod tests {
         ];
         let gather = gather(records.into_iter());
         assert_eq!((gather.untimed_events, gather.untimed_losses.lost, gather.backwards), (1, 4, 1));
-        assert_eq!(gather.chosen_losses(), Loss { gaps: 2, lost: 6 });
+        assert_eq!(gather.chosen_losses(), Loss { gaps: 2, lost: 6, ..Loss::default() });
         assert_eq!(gather.timeline.range(), Some((base, base + 5)));
         assert_eq!(gather.interarrival.extent(), Some((5, 5.0, 5)));
         let counts: Vec<_> = gather.chosen().map(|(number, state)| (number, state.events)).collect();
         assert_eq!(counts, [(1, 3), (2, 1)]);
+    }
+
+    #[test]
+    fn places_without_records_are_marked_and_are_no_time_between_events() {
+        let base = 1_700_000_000_000_000_000;
+        let mut gather = Gather::new(Filter::new(), Arc::default(), Vec::new(), None);
+        // Records of 24 bytes: 0 and 1, a damaged place, 2, a missing file, 100, 101.
+        for (sequence, offset, time) in
+            [(0, 64, 0), (1, 88, 10), (2, 136, 1_000_000), (100, 64, 9_000_000), (101, 88, 9_000_007)]
+        {
+            let event = Event::new(EventHeader::new(base + time, 1, 3), &[1, 2, 3], sequence, offset);
+            gather.add(ClockKind::UnixNanos, &event);
+        }
+        gather.mark_missing(&[(3, 100), (102, 104)]);
+        assert_eq!(gather.interarrival.extent(), Some((7, 8.5, 10)), "10 and 7");
+        let axis = gather.timeline.axis().unwrap();
+        let at = |time| gather.losses[axis.place(base + time).unwrap()];
+        let hole = |holes, missing| Loss { holes, missing, ..Loss::default() };
+        assert_eq!([at(10), at(1_000_000), at(9_000_007)], [hole(1, 0), hole(1, 97), hole(1, 2)]);
+        assert_eq!(gather.chosen_losses(), hole(3, 99));
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_a_time_is_not_later_than_its_event() {
+        let histogram = Histogram::new();
+        let mut latency = Latency { field: "sent".into(), histogram, negative: 0, unfit: 0 };
+        for nanos in [Some(7), Some(-1), None, Some(i128::from(i64::MAX) * 1_000_000)] {
+            latency.add(nanos);
+        }
+        assert_eq!((latency.histogram.count(), latency.negative, latency.unfit), (1, 1, 2));
+    }
+
+    #[test]
+    fn a_series_counts_what_it_does_not_draw() {
+        let mut series = Series::new();
+        for (bin, found) in [
+            (Some(3), Found::Value(1.5)),
+            (None, Found::Value(2.5)),
+            (Some(3), Found::Backwards),
+            (Some(3), Found::Unfit),
+        ] {
+            series.add(bin, found);
+        }
+        assert_eq!((series.all.count, series.bins[3].count), (2, 1));
+        assert_eq!((series.untimed, series.backwards, series.unfit), (1, 1, 1));
     }
 
     #[test]

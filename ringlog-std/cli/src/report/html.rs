@@ -30,6 +30,7 @@ pub(super) fn json_in_script(json: &str) -> String {
 #[derive(Debug)]
 pub(super) struct Table {
     html: String,
+    caption: String,
     /// For each column.
     is_number: Vec<bool>,
 }
@@ -38,13 +39,14 @@ impl Table {
     /// Starts a table with these columns; a name that begins with `#` is of a column of numbers.
     pub(super) fn new(caption: &str, columns: &[&str]) -> Self {
         let is_number = columns.iter().map(|name| name.starts_with('#')).collect();
-        let mut html = format!("<table><caption>{}</caption><thead><tr>", escape(caption));
+        let caption = escape(caption);
+        let mut html = format!("<table><caption>{caption}</caption><thead><tr>");
         for name in columns {
             let class = if name.starts_with('#') { " class=n" } else { "" };
             html += &format!("<th scope=col{class}>{}</th>", escape(name.trim_start_matches('#')));
         }
         html += "</tr></thead><tbody>\n";
-        Self { html, is_number }
+        Self { html, caption, is_number }
     }
 
     pub(super) fn row(&mut self, cells: &[String]) {
@@ -58,8 +60,8 @@ impl Table {
 
     pub(super) fn finish(self) -> String {
         format!(
-            "<div class=table tabindex=0 role=region aria-label=table>{}</tbody></table></div>",
-            self.html
+            "<div class=table tabindex=0 role=region aria-label=\"{}\">{}</tbody></table></div>",
+            self.caption, self.html
         )
     }
 }

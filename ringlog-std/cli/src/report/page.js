@@ -1,29 +1,9 @@
-"use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const NS = document.querySelector("svg").namespaceURI;
   const axis = data.axis;
-  const LEFT = 58, RIGHT = 14, TOP = 20, BOTTOM = 24;
-
-  // ---- Words for numbers ----
-  const grouped = (n) => Math.round(n).toLocaleString("en-US");
-  const digits = (n, most = 4) => n.toLocaleString("en-US", { maximumSignificantDigits: most });
-  const scaled = (n, base, units) => {
-    let at = 0;
-    while (Math.abs(n) >= base && at < units.length - 1) { n /= base; at++; }
-    return digits(n) + units[at];
-  };
-  const short = (n) => scaled(n, 1000, ["", " k", " M", " G", " T", " P", " E"]);
-  const size = (n) => scaled(n, 1024, [" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"]);
-  const span = (ns) => {
-    if (ns < 1e9) return scaled(ns, 1000, [" ns", " µs", " ms", " s"]);
-    const s = ns / 1e9;
-    if (s < 120) return digits(s) + " s";
-    if (s < 7200) return digits(s / 60) + " min";
-    return s < 172800 ? digits(s / 3600) + " h" : digits(s / 86400) + " d";
-  };
-  const inUnit = { ns: span, bytes: size, units: (n) => short(n) + " " + data.time_unit };
-  const number = (n) => (Math.abs(n) >= 1e15 || (n !== 0 && Math.abs(n) < 1e-4) ? n.toExponential(4) : digits(n, 10));
+  const RIGHT = 14, TOP = 20, BOTTOM = 24, LEAST_LEFT = 58, MOST_LEFT = 140;
+  const { grouped, digits, short, size, inUnit, ofField, niceStep, linearTicks } = numberWords(data.time_unit);
 
   // ---- Elements ----
   const make = (name, attributes = {}, text) => {
@@ -55,18 +35,7 @@
     return element;
   };
 
-  // ---- Steps between ticks ----
-  const niceStep = (range, count) => {
-    const raw = range / Math.max(1, count), power = 10 ** Math.floor(Math.log10(raw));
-    return [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw * 0.999);
-  };
-  // Steps of bytes are round in their unit.
-  const unitOf = (range, isBytes) => (isBytes ? 1024 ** Math.max(0, Math.floor(Math.log(range) / Math.log(1024))) : 1);
-  const linearTicks = (low, high, count, isBytes) => {
-    const unit = unitOf(high - low || 1, isBytes), step = niceStep((high - low || 1) / unit, count) * unit, ticks = [];
-    for (let n = Math.ceil(low / step); n * step <= high + step * 1e-9 && ticks.length < 50; n++) ticks.push(n * step + 0);
-    return ticks;
-  };
+  // ---- Steps of times ----
   const S = 1e9, M = 60 * S, H = 3600 * S, D = 24 * H;
   const ladder = [];
   for (let p = 1; p < S; p *= 10) ladder.push(p, 2 * p, 5 * p);
@@ -117,7 +86,14 @@
   const view = { from: 0, to: Math.max(1, bins), cursor: null };
   const hidden = new Set();
   const charts = [];
-  const draw = () => charts.forEach((chart) => chart.draw());
+  // The room for the labels of values: the same in all charts, so that they show the same times above each other.
+  let left = LEAST_LEFT, needed = LEAST_LEFT;
+  const draw = () => {
+    charts.forEach((chart) => chart.draw());
+    if (Math.min(needed, MOST_LEFT) <= left) return;
+    left = Math.min(needed, MOST_LEFT);
+    charts.forEach((chart) => chart.draw());
+  };
   const zoomTo = (from, to) => {
     const least = Math.min(4, Math.max(1, bins));
     let width = Math.min(Math.max(to - from, least), Math.max(1, bins));
@@ -138,6 +114,12 @@
     for (let at = Math.floor(view.from / each) * each; at < Math.min(view.to, bins); at += each) {
       list.push({ from: at, to: Math.min(at + each, bins) });
     }
+    // Few bins vary more than many, so they are no column alone.
+    const last = list[list.length - 1], before = list[list.length - 2];
+    if (before && (last.to - last.from) * 2 < each) {
+      before.to = last.to;
+      list.pop();
+    }
     return list;
   };
   const sum = (values, from, to) => {
@@ -147,8 +129,10 @@
   };
   const lossesIn = (from, to) => data.gap_bins.filter(([bin]) => bin >= from && bin < to);
   const gapWords = (losses) => {
-    const count = losses.reduce((all, it) => all + it[1], 0), lost = losses.reduce((all, it) => all + it[2], 0);
-    return `lost ${grouped(lost)} in ${grouped(count)} ${count === 1 ? "gap" : "gaps"}`;
+    const [count, lost, holes, missing] = [1, 2, 3, 4].map((at) => losses.reduce((all, it) => all + it[at], 0)), words = [];
+    if (count) words.push(`lost ${grouped(lost)} in ${grouped(count)} ${count === 1 ? "gap" : "gaps"}`);
+    if (holes) words.push(missing ? `${grouped(missing)} ${missing === 1 ? "record" : "records"} missing` : "damaged");
+    return words.join(", ");
   };
   const drawGaps = (root, x, bottom, right) => {
     const marks = [];
@@ -161,7 +145,7 @@
     for (const [number, { at, losses }] of marks.entries()) {
       line(root, "gapline", at, TOP - 4, at, bottom);
       root.append(make("path", { class: "gaphead", d: `M${at - 4},${TOP - 10}h8l-4,7z` }));
-      const lost = losses.reduce((all, it) => all + it[2], 0), next = marks[number + 1];
+      const lost = losses.reduce((all, it) => all + it[2] + it[4], 0), next = marks[number + 1];
       const text = lost ? short(lost) : "?", isRight = at > right - 40, space = 12 + 7 * text.length;
       if (!next || next.at - at > space) label(root, at + (isRight ? -6 : 6), TOP - 4, text, isRight ? "end" : "start", "gaps");
     }
@@ -170,9 +154,9 @@
   const timeChart = (figure, height, body) => {
     const plot = figure.querySelector(".plot"), values = figure.querySelector(".values");
     const chart = { width: 0, cells: [], plot };
-    const inner = () => chart.width - LEFT - RIGHT;
-    const x = (bin) => LEFT + ((bin - view.from) / (view.to - view.from)) * inner();
-    const binAt = (pixel) => view.from + ((pixel - LEFT) / inner()) * (view.to - view.from);
+    const inner = () => chart.width - left - RIGHT;
+    const x = (bin) => left + ((bin - view.from) / (view.to - view.from)) * inner();
+    const binAt = (pixel) => view.from + ((pixel - left) / inner()) * (view.to - view.from);
     chart.draw = () => {
       chart.width = Math.max(240, plot.clientWidth);
       const root = svg(plot, chart.width, height), bottom = height - BOTTOM, right = chart.width - RIGHT;
@@ -180,13 +164,13 @@
       for (const tick of ticks) {
         line(root, "grid", x(tick.bin), TOP, x(tick.bin), bottom);
         const at = x(tick.bin);
-        if (at > LEFT + 14 && at < right - 14) label(root, at, height - 8, tick.text);
+        if (at > left + 14 && at < right - 14) label(root, at, height - 8, tick.text);
       }
       // An inner image cuts off what is outside of the axes.
-      const layer = make("svg", { x: LEFT, y: 0, width: inner(), height, viewBox: `${LEFT} 0 ${inner()} ${height}` });
+      const layer = make("svg", { x: left, y: 0, width: inner(), height, viewBox: `${left} 0 ${inner()} ${height}` });
       chart.cells = body({ root, layer, x, width: inner(), bottom, right });
       root.append(layer);
-      line(root, "base", LEFT, bottom, right, bottom);
+      line(root, "base", left, bottom, right, bottom);
       drawGaps(root, x, bottom, right);
       chart.pointer = line(root, "cursor", -9, TOP, -9, bottom);
       chart.selection = make("rect", { class: "chosen", x: 0, y: TOP, width: 0, height: bottom - TOP });
@@ -214,21 +198,21 @@
     let dragged = null;
     plot.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      dragged = Math.min(Math.max(LEFT, pixel(event)), chart.width - RIGHT);
+      dragged = Math.min(Math.max(left, pixel(event)), chart.width - RIGHT);
       plot.setPointerCapture(event.pointerId);
     });
     plot.addEventListener("pointermove", (event) => {
       const at = pixel(event);
       if (dragged !== null) {
-        const to = Math.min(Math.max(LEFT, at), chart.width - RIGHT);
+        const to = Math.min(Math.max(left, at), chart.width - RIGHT);
         chart.selection.setAttribute("x", Math.min(dragged, to));
         chart.selection.setAttribute("width", Math.abs(to - dragged));
       }
-      point(at < LEFT || at > chart.width - RIGHT ? null : binAt(at));
+      point(at < left || at > chart.width - RIGHT ? null : binAt(at));
     });
     const release = (event, isKept) => {
       if (dragged === null) return;
-      const from = dragged, to = Math.min(Math.max(LEFT, pixel(event)), chart.width - RIGHT);
+      const from = dragged, to = Math.min(Math.max(left, pixel(event)), chart.width - RIGHT);
       dragged = null;
       chart.selection.setAttribute("width", 0);
       if (isKept && Math.abs(to - from) > 6) zoomTo(binAt(Math.min(from, to)), binAt(Math.max(from, to)));
@@ -264,9 +248,11 @@
 
   const yAxis = (root, low, high, bottom, right, words, isBytes = false) => {
     const y = (value) => bottom - ((value - low) / (high - low || 1)) * (bottom - TOP);
-    for (const tick of linearTicks(low, high, 5, isBytes)) {
-      line(root, "grid", LEFT, y(tick), right, y(tick));
-      label(root, LEFT - 6, y(tick) + 4, words(tick), "end");
+    const { ticks, step } = linearTicks(low, high, 5, isBytes);
+    for (const tick of ticks) {
+      line(root, "grid", left, y(tick), right, y(tick));
+      const text = label(root, left - 6, y(tick) + 4, words(tick, step), "end");
+      needed = Math.max(needed, Math.ceil(text.getComputedTextLength()) + 10);
     }
     return y;
   };
@@ -305,30 +291,42 @@
 
   // ---- Fields over time ----
   const field = (figure, series) => {
-    const unit = series.unit ? " " + series.unit : "";
-    const words = series.is_span ? span : (n) => number(n) + unit;
-    const tickWords = series.is_span ? span : (n) => (Math.abs(n) >= 1e5 ? short(n) : digits(n, 6));
+    const words = ofField(series), LARGEST = Number.MAX_VALUE;
+    const within = (n, most) => Math.min(most, Math.max(-most, n));
     timeChart(figure, 210, ({ root, layer, x, width, bottom, right }) => {
       const cells = columns(width, 1.5).map((cell) => {
-        let count = 0, low = Infinity, high = -Infinity, total = 0;
+        const count = sum(series.count, cell.from, cell.to);
+        let low = Infinity, high = -Infinity, mean = 0;
         for (let at = cell.from; at < cell.to; at++) {
           if (!series.count[at]) continue;
-          count += series.count[at];
           low = Math.min(low, series.min[at]);
           high = Math.max(high, series.max[at]);
-          total += series.mean[at] * series.count[at];
+          mean += series.mean[at] * (series.count[at] / count);
         }
-        return { ...cell, count, low, high, mean: total / count,
-          words: () => count ? [["", words(total / count)], ["from", words(low)], ["to", words(high)], ["of", grouped(count)]] : [["", "no value"]] };
+        mean = Math.min(high, Math.max(low, mean));
+        const numbers = () => [["", low === high ? words.value(mean) : words.mean(mean, high / 10 - low / 10)], ["from", words.value(low)], ["to", words.value(high)], ["of", grouped(count)]];
+        return { ...cell, count, low, high, mean, words: () => (count ? numbers() : [["", "no value"]]) };
       });
       const full = cells.filter((cell) => cell.count);
       let low = full.reduce((least, cell) => Math.min(least, cell.low), Infinity), high = full.reduce((most, cell) => Math.max(most, cell.high), -Infinity);
       if (!full.length) { low = 0; high = 1; }
-      const room = (high - low) * 0.05 || Math.abs(high) * 0.01 || 1;
-      const y = yAxis(root, low >= 0 ? Math.max(0, low - room) : low - room, high + room, bottom, right, tickWords);
-      let mean = "", band = "", run = [];
+      // The range of the largest numbers is none: an eighth of it is drawn.
+      const part = (high - low) * 1.2 < Infinity ? 1 : 0.125;
+      [low, high] = [low * part, high * part];
+      const room = (high - low) * 0.05 || Math.abs(high) * 0.01 || 1, most = LARGEST * part;
+      const tickWords = (n, step) => words.tick(within(n / part, LARGEST), within(step / part, LARGEST));
+      const place = yAxis(root, low >= 0 ? Math.max(0, low - room) : within(low - room, most), within(high + room, most), bottom, right, tickWords);
+      const y = (value) => place(value * part);
+      let mean = "", band = "", dots = "", run = [];
       const flush = () => {
         if (!run.length) return;
+        if (run.length === 1) {
+          // One value alone is a mark that can be seen.
+          const [it] = run, height = Math.max(3, y(it.low) - y(it.high));
+          dots += `M${(it.x - 1.5).toFixed(1)},${((y(it.low) + y(it.high) - height) / 2).toFixed(1)}h3v${height.toFixed(1)}h-3Z`;
+          run = [];
+          return;
+        }
         band += run.map((it, at) => `${at ? "L" : "M"}${it.x},${y(it.high).toFixed(1)}`).join("");
         band += run.reverse().map((it) => `L${it.x},${(y(it.low) + 0.6).toFixed(1)}`).join("") + "Z";
         run = [];
@@ -342,10 +340,10 @@
         before = at;
         const middle = ((x(cell.from) + x(cell.to)) / 2).toFixed(1);
         run.push({ x: middle, low: cell.low, high: cell.high });
-        mean += `${isNext ? "L" : `M${middle},${y(cell.mean).toFixed(1)}h1M`}${middle},${y(cell.mean).toFixed(1)}`;
+        mean += `${isNext ? "L" : "M"}${middle},${y(cell.mean).toFixed(1)}`;
       });
       flush();
-      layer.append(make("path", { class: "band", d: band }), make("path", { class: "mean", d: mean }));
+      layer.append(make("path", { class: "band", d: band }), make("path", { class: "mean", d: mean }), make("path", { class: "dots", d: dots }));
       return cells;
     });
   };
@@ -394,19 +392,19 @@
       const room = Math.max(0, 3 - (high - low)) / 2;
       low = Math.max(-1, low - room);
       high += room;
-      const x = (value) => LEFT + ((position(value) - low) / (high - low)) * (right - LEFT);
+      const x = (value) => left + ((position(value) - low) / (high - low)) * (right - left);
       const most = bars.reduce((most, bar) => Math.max(most, bar[2]), 1);
       const y = (n) => bottom - (Math.log10(Math.max(1, n) * 2) / Math.log10(Math.max(10, most) * 2.6)) * (bottom - top);
       for (let tick = 1; tick <= most * 1.3; tick *= 10) {
         if (Math.log10(most) > 5 && Math.round(Math.log10(tick)) % 2) continue;
-        line(root, "grid", LEFT, y(tick), right, y(tick));
-        label(root, LEFT - 6, y(tick) + 4, short(tick), "end");
+        line(root, "grid", left, y(tick), right, y(tick));
+        label(root, left - 6, y(tick) + 4, short(tick), "end");
       }
-      let free = LEFT - 20;
+      let free = left - 20;
       const base = unit === "bytes" ? 2 : 10;
       for (let tick = 1; position(tick) <= high; tick *= base) {
         const at = x(tick);
-        if (at < LEFT || at < free + 34 || at > right - 10) continue;
+        if (at < left || at < free + 34 || at > right - 10) continue;
         free = at + 14;
         label(root, at, height - 8, words(tick));
       }
@@ -427,7 +425,7 @@
         label(root, at + (isRight ? -3 : 3), top - 6, name, isRight ? "end" : "start");
         edge = from + 36;
       }
-      line(root, "base", LEFT, bottom, right, bottom);
+      line(root, "base", left, bottom, right, bottom);
       return cells;
     });
   };

@@ -26,8 +26,8 @@ struct Data<'a> {
     chosen_bytes: u64,
     axis: Option<AxisData>,
     groups: Vec<Group>,
-    /// Bin, GAP records, lost events.
-    gap_bins: Vec<(usize, u64, u64)>,
+    /// Bin, GAP records, lost events, places without records, records that are known to be missing there.
+    gap_bins: Vec<(usize, u64, u64, u64, u64)>,
     series: Vec<SeriesData<'a>>,
     histograms: Vec<HistogramData>,
     segments: &'a [SegmentRow],
@@ -49,6 +49,7 @@ struct SeriesData<'a> {
     title: &'a str,
     unit: Option<&'a str>,
     is_span: bool,
+    is_f32: bool,
     count: Vec<u64>,
     min: Vec<Option<f64>>,
     max: Vec<Option<f64>>,
@@ -93,7 +94,7 @@ impl Page<'_> {
             ("made", rfc3339(unix_now()).unwrap_or_default()),
             ("program", format!("ringlog {}", env!("CARGO_PKG_VERSION"))),
             ("data", json_in_script(&data)),
-            ("js", include_str!("page.js").into()),
+            ("js", concat!(include_str!("words.js"), include_str!("page.js")).into()),
         ];
         fill(include_str!("page.html"), &parts)
     }
@@ -123,8 +124,8 @@ impl Page<'_> {
             gap_bins: losses
                 .iter()
                 .enumerate()
-                .filter(|(_, loss)| loss.gaps > 0)
-                .map(|(at, loss)| (at, loss.gaps, loss.lost))
+                .filter(|(_, loss)| loss.gaps + loss.holes > 0)
+                .map(|(at, loss)| (at, loss.gaps, loss.lost, loss.holes, loss.missing))
                 .collect(),
             series: self.series(),
             histograms: self
@@ -142,16 +143,17 @@ impl Page<'_> {
         wanted
             .map(|(wanted, series)| {
                 let bins = series.bins.get(used.clone()).unwrap_or_default();
-                let of = |number: fn(&Samples) -> Option<f64>| bins.iter().map(number).collect::<Vec<_>>();
                 let some = |bin: &Samples, value: f64| (bin.count > 0).then_some(value);
+                let style = wanted.style(self.time_unit() == "ns");
                 SeriesData {
                     title: &wanted.name,
                     unit: wanted.unit.as_deref(),
-                    is_span: wanted.is_interarrival() && self.time_unit() == "ns",
+                    is_span: style.is_span,
+                    is_f32: style.is_f32,
                     count: bins.iter().map(|bin| bin.count).collect(),
                     min: bins.iter().map(|bin| some(bin, bin.min)).collect(),
                     max: bins.iter().map(|bin| some(bin, bin.max)).collect(),
-                    mean: of(|bin| bin.mean().map(rounded)),
+                    mean: bins.iter().map(Samples::mean).collect(),
                 }
             })
             .collect()
@@ -167,11 +169,6 @@ fn data_of(title: &'static str, unit: &'static str, histogram: &Histogram) -> Hi
         bars: histogram.bars().iter().map(|bar| (bar.low, bar.high, bar.count)).collect(),
         marks: QUANTILES.into_iter().filter_map(quantile).collect(),
     }
-}
-
-/// Rounds a mean to seven digits: it is drawn only.
-fn rounded(mean: f64) -> f64 {
-    format!("{mean:.6e}").parse().unwrap_or(mean)
 }
 
 /// Puts the parts in the place of `{{name}}`. What is in a part stays as it is.
@@ -218,6 +215,8 @@ mod tests {
             result: "loss",
             verdict_words: log.into(),
             problems: vec![log.into()],
+            missing: 0,
+            is_incomplete: false,
             filters: log.into(),
             clock: ClockKind::UnixNanos,
             gather,
@@ -229,7 +228,7 @@ mod tests {
     /// Fills each bin of each type and of each series with numbers as long as they get.
     fn full() -> Gather {
         let descriptions = Arc::default();
-        let wanted = crate::report::probe::Wanted::of("payload_size", "--plot", &descriptions).unwrap();
+        let wanted = crate::report::probe::Wanted::of("payload_size", "--plot", &descriptions, &[]).unwrap();
         let mut gather = Gather::new(Filter::new(), descriptions, vec![wanted; MOST_SERIES], None);
         let base = 1_700_000_000_000_000_000;
         for at in 0..200_000_u64 {
@@ -249,6 +248,7 @@ mod tests {
                     min: value * 3.3,
                     max: value,
                     sum: value * 1.7 * (1_u64 << 32) as f64,
+                    large_sum: 0.0,
                 };
             }
         }
@@ -256,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_below_3_mb_for_any_log_and_keeps_minima_and_maxima() {
+    fn a_page_is_below_3_mb_for_any_log_and_keeps_minima_means_and_maxima() {
         let gather = full();
         let html = page(&gather, &gather.stats(), "a log").to_html();
         assert!(html.len() < 3_000_000, "{}", html.len());
         let json = json_of(&html);
-        let Samples { min, max, .. } = gather.series[0].bins[gather.timeline.used().start];
-        for (name, value) in [("min", min), ("max", max)] {
+        let first = gather.series[0].bins[gather.timeline.used().start];
+        for (name, value) in [("min", first.min), ("max", first.max), ("mean", first.mean().unwrap())] {
             assert!(
                 html.contains(&format!("\"{name}\":[{},", serde_json::to_string(&value).unwrap())),
                 "{name}"
@@ -279,6 +279,50 @@ mod tests {
     fn json_of(html: &str) -> serde_json::Value {
         let (_, json) = html.split_once("id=\"data\">").unwrap();
         serde_json::from_str(json.split_once("</script>").unwrap().0).unwrap()
+    }
+
+    #[test]
+    fn totals_and_notes_say_what_is_missing_and_what_is_on_no_axis() {
+        let wanted =
+            |name: &str| crate::report::probe::Wanted::of(name, "--plot", &Arc::default(), &[]).unwrap();
+        let wanted = vec![wanted("payload_size"), wanted("interarrival")];
+        let mut gather = Gather::new(Filter::new(), Arc::default(), wanted, None);
+        let base = 1_700_000_000_000_000_000;
+        for (at, time) in [(0, 0), (1, base), (2, base + 5_000_123)] {
+            let event = Event::new(EventHeader::new(time, 1, 3), &[1, 2, 3], at, 64 + at * 24);
+            gather.add(ClockKind::UnixNanos, &event);
+        }
+        let gap = Gap::new(GapReason::RingFull, 4).to_payload();
+        gather.add(ClockKind::UnixNanos, &Event::new(Gap::header(0), &gap, 3, 136));
+        gather.mark_missing(&[(4, 106_514)]);
+        let stats = gather.stats();
+        let whole = page(&gather, &stats, "a log").to_html();
+        assert!(whole.contains("<dt>Lost</dt><dd>4<small>4 in 1 gap</small></dd>"));
+        let incomplete = Page { missing: 106_510, is_incomplete: true, ..page(&gather, &stats, "a log") };
+        let html = incomplete.to_html();
+        assert!(html.contains(
+            "<dt>Lost</dt><dd>4 + 106,510 records<small>4 in 1 gap; damaged or missing: see below</small></dd>"
+        ));
+        let unknown = RecordStats::default();
+        let damaged = Page { is_incomplete: true, ..page(&gather, &unknown, "a log") };
+        assert!(damaged.to_html().contains("<dd>unknown<small>damaged or missing: see below</small>"));
+        for words in
+            ["1 event with the time 0 is on no axis of time.", "1 gap of unknown time is on no axis: lost 4."]
+        {
+            assert!(html.contains(words), "{words}");
+        }
+        // Of the types, in all: no filter chose them.
+        assert!(html.contains("<caption>events of the log</caption>") && !html.contains("chosen events"));
+        assert!(html.contains("events a second, by type") && html.contains("bytes of records a second"));
+        assert!(
+            html.contains("role=region aria-label=\"events of the log\"")
+                && !html.contains("aria-label=table")
+        );
+        let json = json_of(&html);
+        let last = json["axis"]["bins"].as_u64().unwrap() - 1;
+        assert_eq!(json["gap_bins"], serde_json::json!([[last, 0, 0, 1, 106_510]]));
+        let exact = "<td>all</td><td class=n>1</td><td class=n>5.000123 ms</td>";
+        assert!(html.contains(exact), "a value with all its digits");
     }
 
     #[test]

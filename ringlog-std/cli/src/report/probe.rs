@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::descriptions::Descriptions;
 use crate::error::CliError;
+use crate::report::numbers::Style;
 use ringlog::event::Event;
 use ringlog::programs::InForce;
 use ringlog::programs::nearest;
-use ringlog::schema::{Format, Kind, LogInfo, Schema, Tail};
+use ringlog::schema::{Format, Kind, LogInfo, Schema, SchemaSet, Tail};
 use ringlog::storage::SegmentSchemas;
 
 /// Names of what every event has.
@@ -23,6 +24,8 @@ pub(crate) struct Wanted {
     /// The types that have the field; none if every event has it.
     pub(crate) types: Vec<String>,
     pub(crate) unit: Option<String>,
+    /// Whether it is stored as `f32` wherever it is.
+    is_f32: bool,
     what: What,
 }
 
@@ -34,16 +37,27 @@ enum What {
 }
 
 impl Wanted {
-    /// Looks up a name in what the log says of its events. `option` is how it was given.
-    pub(crate) fn of(name: &str, option: &str, descriptions: &Descriptions) -> Result<Self, CliError> {
-        let mut wanted = Self { name: name.into(), types: Vec::new(), unit: None, what: What::Field };
-        let all = descriptions.all();
+    /// Looks up a name in what the log says of its events. `option` is how it was given; `chosen` has the types that are looked at,
+    /// none for all.
+    pub(crate) fn of(
+        name: &str,
+        option: &str,
+        descriptions: &Descriptions,
+        chosen: &[u8],
+    ) -> Result<Self, CliError> {
+        let (types, what) = (Vec::new(), What::Field);
+        let mut wanted = Self { name: name.into(), types, unit: None, is_f32: true, what };
         let mut not_number = None;
-        for schema in all.types() {
-            let Some((_, format)) = place(schema, name) else { continue };
+        let fields = fields(name, descriptions);
+        let is_chosen = |schema: &Schema| chosen.contains(&schema.number());
+        let is_any_chosen = fields.iter().any(|(schema, _)| is_chosen(schema));
+        for (schema, format) in fields.iter().filter(|(schema, _)| !is_any_chosen || is_chosen(schema)) {
             if Number::of(format.kind()).is_some() {
-                wanted.types.push(schema.name().into());
+                if !wanted.types.iter().any(|it| it == schema.name()) {
+                    wanted.types.push(schema.name().into());
+                }
                 wanted.unit = wanted.unit.or_else(|| format.unit().map(String::from));
+                wanted.is_f32 &= *format.kind() == Kind::F32;
             } else {
                 not_number = Some(format!("{} of {} is a {}", name, schema.name(), format.kind().name()));
             }
@@ -64,10 +78,9 @@ impl Wanted {
 
     /// Checks that a field of this name is a time: an integer of the clock, or one with a unit.
     pub(crate) fn check_time(name: &str, option: &str, descriptions: &Descriptions) -> Result<(), CliError> {
-        let wanted = Self::of(name, option, descriptions)?;
-        let all = descriptions.all();
-        let mut formats = all.types().filter_map(|schema| place(schema, name)).map(|(_, format)| format);
-        if wanted.what == What::Field && formats.all(|format| Time::of(0, format).is_some()) {
+        let wanted = Self::of(name, option, descriptions, &[])?;
+        let fields = fields(name, descriptions);
+        if wanted.what == What::Field && fields.iter().all(|(_, format)| Time::of(0, format).is_some()) {
             return Ok(());
         }
         Err(CliError::Usage(format!(
@@ -76,10 +89,25 @@ impl Wanted {
         )))
     }
 
-    /// Whether it is the time since the event before, in units of the clock.
-    pub(crate) fn is_interarrival(&self) -> bool {
-        self.what == What::Interarrival
+    /// Returns how its values are written; `is_nanos` says that the clock counts nanoseconds.
+    pub(crate) fn style(&self, is_nanos: bool) -> Style {
+        let is_span = self.what == What::Interarrival && is_nanos;
+        Style { is_span, is_f32: self.what == What::Field && self.is_f32 }
     }
+}
+
+/// Returns the fields of this name, each with its type: those that the log has at its ends, or else those that any of its files has.
+fn fields(name: &str, descriptions: &Descriptions) -> Vec<(Schema, Format)> {
+    let of = |set: &SchemaSet| {
+        let found = set.types().filter_map(|schema| Some((schema.clone(), place(schema, name)?.1.clone())));
+        found.collect::<Vec<_>>()
+    };
+    let fields = of(&descriptions.all());
+    let is_of_all = [PAYLOAD_SIZE, INTERARRIVAL].contains(&name);
+    if !fields.is_empty() || is_of_all {
+        return fields;
+    }
+    descriptions.in_all_segments().iter().flat_map(of).collect()
 }
 
 fn unknown(name: &str, option: &str, descriptions: &Descriptions) -> CliError {
@@ -234,6 +262,8 @@ pub(crate) enum Found {
     Value(f64),
     /// The payload does not fit its description, or the value is no number.
     Unfit,
+    /// The event has an earlier time than the one before.
+    Backwards,
 }
 
 impl Plan {
@@ -337,8 +367,8 @@ impl Probes {
                 What::PayloadSize => f(at, Found::Value(event.payload.len() as f64)),
                 What::Interarrival => {
                     if let Some(before) = before {
-                        let since = event.header.timestamp.wrapping_sub(before).cast_signed();
-                        f(at, Found::Value(since as f64));
+                        let since = event.header.timestamp.checked_sub(before);
+                        f(at, since.map_or(Found::Backwards, |since| Found::Value(since as f64)));
                     }
                 }
             }
@@ -384,6 +414,42 @@ mod tests {
         assert_eq!(value("name", &payload), None);
         assert_eq!(value("prices", &payload), None);
         assert_eq!(value("price", &payload[..3]), None);
+    }
+
+    /// Writes a segment with an event of a type that has this field alone.
+    fn segment(log: &std::path::Path, number: u8, field: &str, kind: &str) {
+        let mut list = ringlog::storage::SchemaList::new();
+        let json = format!(
+            r#"{{"type":{number},"name":"t{number}","size":4,"fields":[{{"name":"{field}","offset":0,"kind":"{kind}"}}]}}"#
+        );
+        list.insert(ringlog::event::MetaTopic::EventType(number), json.into_bytes()).unwrap();
+        let mut writer = ringlog::storage::LogWriter::options().schemas(list).open(log).unwrap();
+        writer.write_event(&ringlog::event::EventHeader::new(1, number, 4), &[0; 4]).unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn a_field_that_only_a_file_in_the_middle_describes_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, field, kind) in
+            [(1, "a", "u32"), (2, "b", "f32"), (1, "c", "u32"), (3, "a", "u32"), (4, "a", "u32")]
+        {
+            segment(folder.path(), number, field, kind);
+        }
+        let descriptions = Descriptions::of(&[folder.path().into()], None).unwrap();
+        let wanted = |name: &str, chosen: &[u8]| Wanted::of(name, "plot", &descriptions, chosen);
+        let early = wanted("b", &[]).unwrap();
+        assert_eq!((early.types.as_slice(), early.style(true).is_f32), (&["t2".to_owned()][..], true));
+        assert_eq!(wanted("t1.c", &[]).unwrap().types, ["t1"]);
+        assert_eq!(wanted("a", &[]).unwrap().types, ["t1", "t3", "t4"]);
+        assert_eq!(wanted("a", &[4]).unwrap().types, ["t4"], "the types that are looked at");
+        assert!(matches!(wanted("d", &[]), Err(CliError::Usage(_))));
+        assert!(wanted("interarrival", &[]).unwrap().style(true).is_span);
+        let (number, filter) = (descriptions.number_of("t2").unwrap(), ringlog::storage::Filter::new());
+        assert_eq!(number, 2);
+        let choosing = crate::options::filter_args::choosing;
+        assert!(choosing(filter.clone(), "b > 1", &descriptions, None).is_ok());
+        assert!(choosing(filter, "d > 1", &descriptions, None).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::report::content::{Group, Page, QUANTILES};
 use crate::report::gather::Series;
 use crate::report::histogram::Histogram;
 use crate::report::html::{Table, escape};
-use crate::report::numbers::{nanos_words, short};
+use crate::report::numbers::{Style, nanos_words, short};
 use crate::terminal::words::{clock_name, counted, gap_moment, grouped, moment, size};
 use crate::terminal::zone::Zone;
 use ringlog::event::ClockKind;
@@ -46,9 +46,10 @@ pub(super) fn totals(page: &Page<'_>) -> String {
         page.seconds().map(|seconds| format!("{} a second", grouped((stats.events as f64 / seconds) as u64)));
     let length = page.seconds().map_or_else(|| "unknown".into(), |seconds| nanos_words(seconds * 1e9));
     let files = page.segments.iter().map(|row| row.files).sum();
+    let (lost, lost_words) = lost_of(page);
     let items = [
         ("", "Events", grouped(stats.events), rate.unwrap_or_default()),
-        ("", "Lost", grouped(stats.lost), if stats.has_loss() { stats.lost_words() } else { String::new() }),
+        ("", "Lost", lost, lost_words),
         ("", "Bytes of records", size(stats.bytes), format!("{} payload", size(stats.payload_bytes))),
         ("", "Files", grouped(files), counted(stats.types.len() as u64, "type")),
         ("", "Duration", length, format!("clock: {}", clock_name(page.clock))),
@@ -60,6 +61,23 @@ pub(super) fn totals(page: &Page<'_>) -> String {
         format!("<div{class}><dt>{name}</dt><dd>{}{more}</dd></div>", escape(value))
     };
     format!("<dl class=totals>{}</dl>", items.iter().map(item).collect::<String>())
+}
+
+/// Returns how much is lost, as far as it is known, and what is said below it.
+fn lost_of(page: &Page<'_>) -> (String, String) {
+    let stats = page.stats;
+    let counted_loss = if stats.has_loss() { stats.lost_words() } else { String::new() };
+    if !page.is_incomplete {
+        return (grouped(stats.lost), counted_loss);
+    }
+    let known = [
+        stats.has_loss().then(|| grouped(stats.lost)),
+        (page.missing > 0).then(|| counted(page.missing, "record")),
+    ];
+    let known = known.into_iter().flatten().collect::<Vec<_>>().join(" + ");
+    let words = [&*counted_loss, "damaged or missing: see below"];
+    let words: Vec<_> = words.into_iter().filter(|it| !it.is_empty()).collect();
+    (if known.is_empty() { "unknown".into() } else { known }, words.join("; "))
 }
 
 /// Returns what a reader must know about the numbers: filters, records without a time, another clock.
@@ -84,13 +102,14 @@ pub(super) fn notes(page: &Page<'_>) -> String {
         notes.push(format!("The clock of this log is \"{clock}\": times are numbers of it, without dates."));
     }
     if gather.untimed_events > 0 {
-        notes.push(format!("{} with the time 0 on no axis of time.", are(gather.untimed_events, "event")));
+        let (events, are) = with_verb(gather.untimed_events, "event");
+        notes.push(format!("{events} with the time 0 {are} on no axis of time."));
     }
     if gather.untimed_losses.gaps > 0 {
-        let Loss { gaps, lost } = gather.untimed_losses;
+        let Loss { gaps, lost, .. } = gather.untimed_losses;
+        let (gaps, are) = with_verb(gaps, "gap");
         notes.push(format!(
-            "{} of unknown time on no axis: lost {}.",
-            are(gaps, "gap"),
+            "{gaps} of unknown time {are} on no axis: lost {}.",
             if lost == 0 { "an unknown number".into() } else { grouped(lost) }
         ));
     }
@@ -126,8 +145,8 @@ pub(super) fn notes(page: &Page<'_>) -> String {
     notes.iter().map(|note| format!("<p class=note>{}</p>\n", escape(note))).collect()
 }
 
-fn are(count: u64, one: &str) -> String {
-    format!("{} {}", counted(count, one), if count == 1 { "is" } else { "are" })
+fn with_verb(count: u64, one: &str) -> (String, &'static str) {
+    (counted(count, one), if count == 1 { "is" } else { "are" })
 }
 
 /// Returns all charts, each with its title and its table, and the sections that are tables alone.
@@ -135,8 +154,10 @@ pub(super) fn charts(page: &Page<'_>, groups: &[Group]) -> String {
     let mut html = String::new();
     if page.gather.timeline.axis().is_some() {
         let [events, bytes] = over_time(page, groups);
-        html += &figure("events", "Events over time", &axis_words(page), &events);
-        html += &figure("bytes", "Bytes over time", "bytes of records, by type", &bytes);
+        let each = rate_words(page);
+        let words = format!("events {each}, {}", axis_words(page));
+        html += &figure("events", "Events over time", &words, &events);
+        html += &figure("bytes", "Bytes over time", &format!("bytes of records {each}, by type"), &bytes);
         for (at, (wanted, series)) in page.gather.wanted().iter().zip(&page.gather.series).enumerate() {
             let unit = wanted.unit.as_deref().map_or_else(String::new, |unit| format!("{unit}, "));
             let of = if wanted.types.is_empty() {
@@ -149,7 +170,7 @@ pub(super) fn charts(page: &Page<'_>, groups: &[Group]) -> String {
                 &format!("field:{at}"),
                 &wanted.name,
                 &words,
-                &series_table(page, &wanted.name, series),
+                &series_table(page, &wanted.name, wanted.style(page.time_unit() == "ns"), series),
             );
         }
     }
@@ -185,6 +206,14 @@ fn figure(chart: &str, title: &str, words: &str, table: &str) -> String {
     )
 }
 
+/// Returns the span for which events are counted: a second, or a bin where the clock counts none.
+fn rate_words(page: &Page<'_>) -> String {
+    match (page.time_unit(), page.gather.timeline.axis()) {
+        ("ns", _) | (_, None) => "a second".into(),
+        (unit, Some(axis)) => format!("for each {} {unit}", grouped(axis.width())),
+    }
+}
+
 fn axis_words(page: &Page<'_>) -> String {
     let Some((first, last)) = page.gather.timeline.range() else { return String::new() };
     let zone = match (page.time_unit(), page.clock) {
@@ -216,7 +245,12 @@ fn over_time(page: &Page<'_>, groups: &[Group]) -> [String; 2] {
         page.gather.losses.get(bins.clone()).unwrap_or_default().iter().for_each(|it| loss.merge(*it));
         let lost = match loss {
             Loss { gaps: 0, .. } => "0".into(),
-            Loss { lost, gaps } => format!("{} in {}", grouped(lost), counted(gaps, "gap")),
+            Loss { lost, gaps, .. } => format!("{} in {}", grouped(lost), counted(gaps, "gap")),
+        };
+        let lost = match loss {
+            Loss { holes: 0, .. } => lost,
+            Loss { missing: 0, .. } => format!("{lost}, and what is damaged"),
+            Loss { missing, .. } => format!("{lost}, and {} missing", counted(missing, "record")),
         };
         let places = bins.start - first..bins.end - first;
         let sum = |numbers: &[u64]| numbers.get(places.clone()).unwrap_or_default().iter().sum::<u64>();
@@ -230,12 +264,11 @@ fn over_time(page: &Page<'_>, groups: &[Group]) -> [String; 2] {
     tables.map(Table::finish)
 }
 
-fn series_table(page: &Page<'_>, name: &str, series: &Series) -> String {
+fn series_table(page: &Page<'_>, name: &str, style: Style, series: &Series) -> String {
     let mut table = Table::new(name, &["from", "#values", "#minimum", "#mean", "#maximum"]);
     let mut row = |time: String, all: &Samples| {
-        let words = |value: f64| if all.count > 0 { short(value) } else { String::new() };
-        let mean = all.mean().unwrap_or(0.0);
-        table.row(&[time, grouped(all.count), words(all.min), words(mean), words(all.max)]);
+        let [min, mean, max] = style.extent(all).unwrap_or_default();
+        table.row(&[time, grouped(all.count), min, mean, max]);
     };
     for (bins, time) in rows(page) {
         let mut all = Samples::default();
@@ -286,7 +319,8 @@ fn sections(page: &Page<'_>) -> String {
     let types = page.types();
     if !types.is_empty() {
         let columns = ["#type", "name", "#events", "#payload bytes", "#mean payload", "first", "last"];
-        let mut table = Table::new("chosen events", &columns);
+        let caption = if page.gather.is_filtered() { "chosen events" } else { "events of the log" };
+        let mut table = Table::new(caption, &columns);
         for row in &types {
             table.row(&[
                 row.event_type.to_string(),

@@ -75,6 +75,7 @@ fn command(state: &mut State, code: KeyCode) -> Action {
 
 /// Takes a key of the expression that is being typed.
 fn type_key(state: &mut State, mut input: String, key: KeyEvent) -> Action {
+    state.message = None;
     match key.code {
         KeyCode::Enter => return Action::Filter(input.trim().to_owned()),
         KeyCode::Esc => return Action::None,

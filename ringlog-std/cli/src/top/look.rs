@@ -47,6 +47,8 @@ pub(crate) struct LogLook {
     pub(crate) published: u64,
     pub(crate) durable: u64,
     pub(crate) segments: usize,
+    /// Records that are not there: between two files.
+    pub(crate) missing: u64,
     /// Length of all segments, reserved room included.
     pub(crate) file_bytes: u64,
     pub(crate) writer: String,

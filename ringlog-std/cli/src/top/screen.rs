@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{Clear, ClearType};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::CliError;
@@ -27,12 +29,18 @@ pub(crate) fn has_terminal() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal() && !is_dumb
 }
 
+/// Gives the terminal back. It is cleared first: one that has grown meanwhile may show rows of the other screen below its own.
+fn give_back() {
+    let _ = execute!(io::stdout(), Clear(ClearType::All));
+    ratatui::restore();
+}
+
 /// Gives the terminal back when it is dropped. After a panic, the hook that `ratatui::try_init` sets has done that.
 struct Restored;
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        ratatui::restore();
+        give_back();
     }
 }
 
@@ -50,7 +58,7 @@ fn end_without_terminal(stop: &Stop) -> io::Result<()> {
             let is_gone = has_hung_up();
             if is_gone || stop.is_set() {
                 std::thread::sleep(GRACE);
-                ratatui::restore();
+                give_back();
                 std::process::exit(i32::from(is_gone));
             }
         }
@@ -97,8 +105,8 @@ pub(crate) fn run(
                     (state.filter, state.message) = (expression, message);
                 }
                 Err(message) => {
-                    // It can be corrected.
-                    (state.input, state.message) = (None, Some(message));
+                    // It can be corrected, where it was typed.
+                    (state.input, state.message) = (Some(expression), Some(message));
                     continue;
                 }
             },

@@ -21,6 +21,10 @@ const LEAST_EVENTS: usize = 4;
 /// Lines of one problem.
 const PROBLEM_LINES: usize = 3;
 const LABEL_COLUMNS: usize = 10;
+/// Lines of the answer to what was typed, and of the words for a key.
+const MESSAGE_LINES: usize = 3;
+/// Columns of the names of keys.
+const KEY_COLUMNS: usize = 11;
 
 /// Draws everything.
 pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
@@ -29,8 +33,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
     let status = status(state, width);
     let room = height.saturating_sub(2 + status.len() + 1 + LEAST_EVENTS);
     let rows = table(state, width, room.min(state.rows().len() + 1));
+    let feet = foot(state, width);
     let lines = |lines: usize| Constraint::Length(u16::try_from(lines).unwrap_or(u16::MAX));
-    let parts = [lines(1), lines(status.len()), lines(rows.len()), lines(1), Constraint::Min(0), lines(1)];
+    let parts =
+        [lines(1), lines(status.len()), lines(rows.len()), lines(1), Constraint::Min(0), lines(feet.len())];
     let [title_area, status_area, table_area, head_area, events_area, foot_area] =
         Layout::vertical(parts).areas(area);
     put(frame, title_area, vec![title(state, width)]);
@@ -38,7 +44,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
     put(frame, table_area, rows);
     put(frame, head_area, vec![events_head(state, width)]);
     put(frame, events_area, events(state, width, usize::from(events_area.height)));
-    put(frame, foot_area, vec![foot(state, width)]);
+    put(frame, foot_area, feet);
     if state.has_help {
         help(frame, area);
     }
@@ -106,7 +112,11 @@ fn status(state: &State, width: usize) -> Vec<Line<'static>> {
 }
 
 fn log_words(log: &LogLook) -> String {
-    let records = log.end_sequence.saturating_sub(log.first_sequence);
+    let records = log.end_sequence.saturating_sub(log.first_sequence).saturating_sub(log.missing);
+    let missing = match log.missing {
+        0 => String::new(),
+        missing => format!(", {} missing", grouped(missing)),
+    };
     let from = if log.first_sequence > 0 {
         format!(" from {} on", grouped(log.first_sequence))
     } else {
@@ -114,7 +124,7 @@ fn log_words(log: &LogLook) -> String {
     };
     let files = if log.segments == 0 { "no file yet".into() } else { counted(log.segments as u64, "file") };
     format!(
-        "{}{from}, {} in {files}",
+        "{}{from}{missing}, {} in {files}",
         counted(records, "record"),
         size(log.published.saturating_sub(log.first_position))
     )
@@ -277,7 +287,12 @@ fn without_date(line: &str) -> String {
     }
 }
 
-fn foot(state: &State, width: usize) -> Line<'static> {
+/// Returns the last lines: the answer to what was typed, then what is being typed; or the keys.
+fn foot(state: &State, width: usize) -> Vec<Line<'static>> {
+    let emphasis = style(state, Color::Yellow, Modifier::BOLD);
+    let answer =
+        state.message.as_deref().map(|message| wrap(&printable_lines(message), width, MESSAGE_LINES));
+    let mut lines: Vec<_> = answer.into_iter().flatten().map(|words| Line::styled(words, emphasis)).collect();
     if let Some(input) = &state.input {
         // The end of a long expression is what is being typed.
         let room = width.saturating_sub("filter: _".len());
@@ -285,23 +300,25 @@ fn foot(state: &State, width: usize) -> Line<'static> {
         while fitting(shown, room).0.len() < shown.len() {
             shown = shown.get(shown.chars().next().map_or(1, char::len_utf8)..).unwrap_or_default();
         }
-        return Line::styled(format!("filter: {shown}_"), style(state, Color::Yellow, Modifier::BOLD));
+        lines.push(Line::styled(format!("filter: {shown}_"), emphasis));
     }
-    if let Some(message) = &state.message {
-        return Line::styled(
-            cut(&printable_lines(message), width),
-            style(state, Color::Yellow, Modifier::BOLD),
-        );
+    if lines.is_empty() {
+        let keys = "q quit  p pause  / filter  t this type  arrows mark  PgUp scroll  ? help";
+        lines.push(Line::styled(cut(keys, width), style(state, Color::Reset, Modifier::DIM)));
     }
-    let keys = "q quit  p pause  / filter  t this type  arrows mark  PgUp scroll  ? help";
-    Line::styled(cut(keys, width), style(state, Color::Reset, Modifier::DIM))
+    lines
 }
 
 fn help(frame: &mut Frame<'_>, area: Rect) {
-    let lines: Vec<Line<'static>> =
-        HELP.iter().map(|(keys, words)| Line::raw(format!(" {keys:<11} {words}"))).collect();
-    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
     let width = area.width.min(84);
+    let columns = usize::from(width).saturating_sub(KEY_COLUMNS + 4);
+    let lines_of = |(keys, words): &(&'static str, &str)| {
+        let keys = std::iter::once(*keys).chain(std::iter::repeat(""));
+        let lines = keys.zip(wrap(words, columns, MESSAGE_LINES));
+        lines.map(|(keys, words)| Line::raw(format!(" {keys:<KEY_COLUMNS$} {words}"))).collect::<Vec<_>>()
+    };
+    let lines: Vec<Line<'static>> = HELP.iter().flat_map(lines_of).collect();
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
     frame.render_widget(Clear, place);
     let block = Block::bordered().title(" keys; any key closes this ");
@@ -401,6 +418,16 @@ mod tests {
         has(&drawn(&state, 80, 24), &["PAUSED"]);
         state.has_help = true;
         has(&drawn(&state, 80, 24), &["PgUp, PgDn", "scroll through"]);
+        has(&drawn(&state, 80, 24), &["--where"]);
+        has(&drawn(&state, 60, 24), &["│             holds, as with --where"]);
+        state.has_help = false;
+        (state.input, state.message) =
+            (Some("prise > 1".into()), Some(format!("{} mean price?", "word ".repeat(20))));
+        let lines = drawn(&state, 80, 24);
+        has(&lines, &["mean price?"]);
+        assert_eq!(lines[23], "filter: prise > 1_", "what was typed stays, below the whole answer");
+        state.seen.look.log.as_mut().unwrap().missing = 29_309;
+        has(&drawn(&state, 80, 24), &["1,000,000 records from 10 on, 29,309 missing, 3.0 GiB in 48 files"]);
     }
 
     #[test]

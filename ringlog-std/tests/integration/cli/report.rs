@@ -53,7 +53,7 @@ fn a_page_has_the_numbers_of_info_and_the_chart_those_of_cat() {
 
     let plot = ringlog(&["plot", log, "price", "--type", "order_add", "--where", gold, "--height", "5"]);
     let text = String::from_utf8(stdout_of(&plot).to_vec()).unwrap();
-    let words = format!("price of order_add, order_modify, trade, USD: {rows} value");
+    let words = format!("order_add.price, USD: {rows} value");
     assert!(text.starts_with(&words) && text.lines().count() == 8, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80 || line.starts_with("price")), "{text}");
     let wrong = ringlog(&["plot", log, "order_add.prise"]);

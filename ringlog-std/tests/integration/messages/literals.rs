@@ -203,6 +203,11 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
     ("events are missing, or may be", "words of a page; a test of `cli::report` reads it"),
     ("not all of the log can be read", "words of a page; a test of `cli::report` reads it"),
     ("times are numbers of the clock: {}", "a chart for standard output"),
+    ("{} of events with the time 0, on no axis of time", "a chart for standard output"),
+    (
+        "{} an earlier time than the event before; the time between them is not counted",
+        "a chart for standard output",
+    ),
     (
         "{}: stopped before the end, nothing was written",
         "it needs a signal at the right moment; a test of `cli::export` sends one",

@@ -3,9 +3,23 @@
 use std::fs;
 use std::path::Path;
 
+use ringlog::event::{EventHeader, MetaTopic};
+use ringlog::storage::{LogWriter, SchemaList};
+
 use super::programs::run;
 use super::typed::of_all_kinds;
-use super::{Row, assert_table};
+use super::{Row, assert_table, reports};
+
+/// A log of which two descriptions are none.
+fn unclear(log: &Path) {
+    let mut list = SchemaList::new();
+    for number in [7, 8] {
+        list.insert(MetaTopic::EventType(number), &br#"{"type":7,"name":"tick","size":0}"#[..]).unwrap();
+    }
+    let mut writer = LogWriter::options().schemas(list).open(log).unwrap();
+    writer.write_event(&EventHeader::new(1, 7, 3), b"abc").unwrap();
+    writer.close().unwrap();
+}
 
 fn exports(folder: &Path) -> Vec<Row> {
     let run = |name, line| run(name, folder, line);
@@ -33,10 +47,15 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     let folder = folder.path();
     of_all_kinds(&folder.join("kinds"));
     super::typed::ticks(&folder.join("ticks"));
+    fs::create_dir(folder.join("garbled")).unwrap();
+    for name in ["00000000000000000000.evtl", "00000000000000000007.evtl"] {
+        fs::write(folder.join("garbled").join(name), "no log".repeat(20)).unwrap();
+    }
     fs::create_dir(folder.join("full")).unwrap();
     fs::write(folder.join("full/thesis.doc"), "x").unwrap();
     fs::create_dir(folder.join("other")).unwrap();
     fs::write(folder.join("other/prices.csv"), "time,price\n1,2\n").unwrap();
+    unclear(&folder.join("unclear"));
     let mut rows = exports(folder);
     let run = |name, line| run(name, folder, line);
     let many = format!("report DIR/kinds --out DIR/page.html{}", " --plot payload_size".repeat(13));
@@ -48,6 +67,15 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
         run("more fields than a page has", &many),
         run("a page in the log", "report DIR/kinds --out DIR/kinds/page.html"),
         run("a page in the place of a folder", "report DIR/kinds --out DIR/full"),
+        run(
+            "a page in the place of a log's file",
+            "report DIR/kinds --out DIR/ticks/00000000000000000000.evtl",
+        ),
+        run("a page in another log", "report DIR/kinds --out DIR/ticks/page.html"),
+        reports::run("a check of a log without a record", folder, "verify DIR/garbled"),
+        run("a page of a log without a record", "report DIR/garbled --out DIR/page.html"),
+        run("a chart that is too wide", "plot DIR/kinds payload_size --width 100000"),
+        run("a description that cannot be read", "cat DIR/unclear"),
         run("a live view that this program does not have", "top DIR/kinds"),
     ]);
     assert_table("looking.txt", &rows);

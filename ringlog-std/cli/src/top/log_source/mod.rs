@@ -59,6 +59,14 @@ pub(super) struct LogSource {
     passed: Option<String>,
 }
 
+/// Returns how many records between two files are not there. One that was not sealed may have more than its header counts.
+fn missing_between(before: &SegmentInfo, after: &SegmentInfo) -> u64 {
+    let header = &before.header;
+    let is_counted = header.has(file_flags::SEALED) && !header.has(file_flags::STREAM);
+    let next = header.base_sequence.saturating_add(header.event_count);
+    if is_counted { after.header.base_sequence.saturating_sub(next) } else { 0 }
+}
+
 /// What is read in one look.
 struct Batch {
     types: [(u64, u64); 256],
@@ -138,6 +146,7 @@ impl LogSource {
                 false => last.header.base_sequence + last.header.event_count,
             };
         }
+        log.missing = segments.windows(2).map(|pair| missing_between(&pair[0], &pair[1])).sum();
         log.file_bytes = segments.iter().map(|segment| segment.file_bytes).sum();
         self.add_writer(&mut log, segments.last());
         log.cursors = self.cursors(log.end_sequence, problems);
