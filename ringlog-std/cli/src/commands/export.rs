@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::descriptions::Descriptions;
 use crate::error::{CliError, Outcome};
 use crate::export::draft::Draft;
-use crate::export::{ExportFormat, Request, Target, begin};
+use crate::export::{ExportFormat, Request, Target, begin, place};
 use crate::options::export_args::ExportArgs;
 use crate::options::filter_args::report_undescribed;
 use crate::output::{CatFormat, PrintStyle};
@@ -26,6 +26,8 @@ const RECORDS_PER_LOOK: u64 = 1024;
 /// Writes the records that pass the filters into a file or folder, which has its name once all are written.
 pub(crate) fn run(args: &ExportArgs) -> Result<Outcome, CliError> {
     args.to.check_built()?;
+    args.to.check_name(&args.out)?;
+    place::check("", &args.out, &args.log)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
     let mut source = LogSource::open_or_empty(&args.log)?;

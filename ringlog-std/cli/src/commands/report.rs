@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::commands::verify::{fault_words, outcome, problem_of, verdict_of};
 use crate::error::{CliError, Outcome};
 use crate::export::draft::Draft;
+use crate::export::place;
 use crate::options::filter_args::FilterArgs;
 use crate::options::look_args::ReportArgs;
 use crate::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
@@ -17,7 +18,7 @@ use crate::terminal::progress::ReadProgress;
 use crate::terminal::signals::Stop;
 use crate::terminal::words::{counted, shell_word, size};
 use ringlog::event::{ClockKind, file_flags};
-use ringlog::programs::{folder_of, unreported_loss, verify_log_each};
+use ringlog::programs::{unreported_loss, verify_log_each};
 use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
 
 /// Faults that are listed on the page.
@@ -82,21 +83,9 @@ fn is_stdout(out: &Path) -> bool {
     out.as_os_str() == "-"
 }
 
-/// Refuses a page in the folder of the log, or in the place of its file.
+/// Refuses a page in the folder of a log, or in the place of its file.
 fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
-    let inside = |log: &Path| {
-        let folder = fs::canonicalize(folder_of(out)).ok()?;
-        let log = fs::canonicalize(log).ok()?;
-        let is_log = fs::canonicalize(out).is_ok_and(|out| out == log);
-        (is_log || log.is_dir() && folder.starts_with(&log)).then_some(())
-    };
-    match inside(log) {
-        Some(()) if !is_stdout(out) => Err(CliError::Usage(format!(
-            "--out {}: this is in the log, which has only its own files; choose a place outside",
-            out.display()
-        ))),
-        _ => Ok(()),
-    }
+    if is_stdout(out) { Ok(()) } else { place::check("--out ", out, log) }
 }
 
 /// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.

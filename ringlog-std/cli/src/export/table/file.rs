@@ -19,6 +19,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::CliError;
+use crate::export::place::ARROW_KEY;
 
 type Out = BufWriter<File>;
 
@@ -64,7 +65,11 @@ impl<T> TableFile<T> {
         } else {
             let options = IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
             let writer = FileWriter::try_new_with_options(out, &schema, options).map_err(arrow_error);
-            writer.map(|writer| (Writer::Arrow(writer), None))
+            writer.map(|mut writer| {
+                // By this `--force` knows its own files.
+                writer.write_metadata(ARROW_KEY, env!("CARGO_PKG_VERSION"));
+                (Writer::Arrow(writer), None)
+            })
         };
         let (writer, columns) = begun.map_err(CliError::io("write", &path))?;
         let state = State { writer: Some(writer), next: 0, waiting: BTreeMap::new() };
