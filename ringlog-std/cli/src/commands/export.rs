@@ -18,7 +18,7 @@ use crate::terminal::words::counted;
 use crate::values::Show;
 use ringlog::event::ClockKind;
 use ringlog::programs::default_jobs;
-use ringlog::storage::Filter;
+use ringlog::storage::{Filter, ReadError};
 
 /// Records between two looks at the signals and the status.
 const RECORDS_PER_LOOK: u64 = 1024;
@@ -100,6 +100,19 @@ fn one_table(error: CliError) -> CliError {
     }
 }
 
+/// Says what to do where retention was faster than the export.
+fn too_slow(error: CliError) -> CliError {
+    match error {
+        CliError::Read(ReadError::Overtaken { path, from, to }) => CliError::Unreadable(format!(
+            "{}: records {from} to {} went by retention before they were read; export again with --from-seq {to} or later, or keep \
+             more",
+            path.display(),
+            to.saturating_sub(1)
+        )),
+        other => other,
+    }
+}
+
 /// Hands all records that pass the filter to the target.
 fn copy(
     source: &mut LogSource,
@@ -119,7 +132,7 @@ fn copy(
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                result = Err(error);
+                result = Err(too_slow(error));
                 break;
             }
         }
@@ -146,3 +159,6 @@ fn copy(
     status.finish(&progress, progress.lost);
     result.map(|()| progress)
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,29 +177,3 @@ pub(crate) fn begin(request: Request, draft: &Draft) -> Result<Box<dyn Target + 
         }
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ending_of_a_name_is_that_of_its_format_or_of_none() {
-        let format = |name: &str| ExportFormat::from_str(name, false).unwrap();
-        for (to, out) in
-            [("arrow", "z.parquet"), ("csv", "x.json"), ("json", "x.CSV"), ("mcap", "a.json"), ("json", "-")]
-        {
-            assert!(matches!(format(to).check_name(Path::new(out)), Err(CliError::Usage(_))), "{to} {out}");
-        }
-        for (to, out, is_folder) in [
-            ("arrow", "z.ipc", false),
-            ("csv", "x.CSV", false),
-            ("csv", "tables", true),
-            ("csv", "v1.2", true),
-            ("chrome-trace", "x.json", false),
-            ("json", "out", false),
-        ] {
-            format(to).check_name(Path::new(out)).unwrap();
-            assert_eq!(format(to).is_folder(Path::new(out)), is_folder, "{to} {out}");
-        }
-    }
-}

@@ -15,6 +15,7 @@ use rows::{Reader, Row};
 
 use crate::descriptions::list_in;
 use crate::feed::{Feed, FeedError, Loss, Next};
+use crate::input::Input;
 use ringlog::event::{Gap, GapReason, MetaTopic};
 use ringlog::schema::SchemaSet;
 use ringlog::storage::SchemaList;
@@ -29,9 +30,11 @@ pub(crate) fn is_export(head: &[u8]) -> bool {
     rows::is_json(head) || rows::is_table(head)
 }
 
-/// Returns the first table in a folder; `None` for a file, or if it has none.
+/// Returns the first table in a folder that an export wrote, or the first one; `None` for a file, or if it has none.
 pub(crate) fn first_table(path: &Path) -> Option<PathBuf> {
-    tables_in(path).into_iter().next()
+    let tables = tables_in(path);
+    let is_ours = |path: &&PathBuf| Input::open(path).is_ok_and(|input| rows::is_table(input.head()));
+    tables.iter().find(is_ours).or_else(|| tables.first()).cloned()
 }
 
 fn tables_in(folder: &Path) -> Vec<PathBuf> {
@@ -204,6 +207,9 @@ impl Feed for ExportedFeed {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.first.is_none() {
+            notes.push("the export holds no record, so the log gets none".into());
+        }
         let descriptions = self.schemas.iter().count() as u64;
         if self.holes > 0 || self.first.is_some_and(|first| first != descriptions) {
             notes.push(format!(
