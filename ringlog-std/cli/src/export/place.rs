@@ -13,7 +13,6 @@ use ringlog::schema::SchemaSet;
 use ringlog::storage::WriterFile;
 
 /// In the footer of each Arrow file of an export.
-#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only such tables have it"))]
 pub(crate) const ARROW_KEY: &str = "written by ringlog export";
 /// Longest footer that is looked at, and the start of a table.
 const FOOTER_MOST: u64 = 64 << 20;
