@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::import::exported::{CHANGES_FILE, SCHEMA_FILE, is_export};
 use ringlog::programs::{Folder, WRITER_FILE, WriterFileState, begins_like_a_ring, folder_of};
 use ringlog::schema::SchemaSet;
-use ringlog::storage::WriterFile;
+use ringlog::storage::{OpenError, WriterFile};
 
 /// In the footer of each Arrow file of an export.
 pub(crate) const ARROW_KEY: &str = "written by ringlog export";
@@ -43,7 +43,11 @@ pub(crate) fn check(option: &str, out: &Path, log: &Path) -> Result<(), CliError
 }
 
 fn has_segments(folder: &Path) -> bool {
-    Folder::list(folder).map_or(true, |found| !found.segments.is_empty())
+    match Folder::list(folder) {
+        Ok(found) => !found.segments.is_empty(),
+        // A segment that was compressed.
+        Err(error) => matches!(error, OpenError::FurtherEnding { .. }),
+    }
 }
 
 /// Whether a file is a segment, a shared ring or the `writer` file of a log.
