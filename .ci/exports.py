@@ -10,6 +10,8 @@ of `cat --format json`.
 """
 import csv
 import json
+import os
+import re
 import struct
 import subprocess
 import sys
@@ -175,7 +177,47 @@ def check_capture(ringlog, capture, folder):
     same("pcapng, imported", other, one)
 
 
-def small(ringlog, capture, folder):
+def check_recipes(ringlog, log, captured, folder, has_duckdb):
+    """Runs the commands and recipes of docs/exports.md as they are there, as far as the packages are installed."""
+    text = (Path(__file__).parent.parent / "docs/exports.md").read_text(encoding="utf-8")
+    work = folder / "recipes"
+    (work / "bin").mkdir(parents=True)
+    for name, target in [("bin/ringlog", ringlog), ("my-log", log), ("captured", captured)]:
+        (work / name).symlink_to(Path(target).resolve())
+    environment = {**os.environ, "PATH": f"{(work / 'bin').resolve()}:{os.environ['PATH']}"}
+    lines = re.findall(r"^ringlog export .*$", text, re.M) + re.findall(r"`(ringlog export my-log [^`]*|ringlog export captured [^`]*)`", text)
+    assert len(lines) == 6, lines
+    for line in lines:
+        (work / "trace.json").unlink(missing_ok=True)
+        done = subprocess.run(line, shell=True, cwd=work, env=environment, capture_output=True, text=True)
+        # GAP records have no place in some formats.
+        assert done.returncode in (0, 3), f"{line}: {done.stderr}"
+    blocks = re.findall(r"```(python|sql)\n(.*?)```", text, re.S)
+    assert len(blocks) == 3, blocks
+    ran = 0
+    for language, block in blocks:
+        if language == "sql" and has_duckdb:
+            block = f"import duckdb\nfor query in {block!r}.split(';')[:-1]:\n    print(duckdb.sql(query).fetchall())\n"
+        elif language == "sql" or "import pandas" in block:
+            continue
+        done = subprocess.run([sys.executable, "-c", block], cwd=work, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.strip(), f"{block}: {done.stderr}"
+        ran += 1
+    assert ran == 1 + has_duckdb
+
+
+def check_types(schema, what):
+    """The rule of Foxglove's reader: a property has one type, a word, and no item of an array is an array."""
+    for name, about in schema["properties"].items():
+        parts = [about] if about["type"] != "array" else [about, about["items"]]
+        for part in parts:
+            assert part["type"] in ("boolean", "string", "number", "integer", "object", "array"), f"{what}.{name}: {part}"
+            if part["type"] == "object":
+                check_types(part, f"{what}.{name}")
+        assert len(parts) == 1 or parts[1]["type"] != "array", f"{what}.{name}: {about}"
+
+
+def small(ringlog, capture, folder, has_duckdb=False):
     log = folder / "demo"
     run(ringlog, "serve", "--for", "1s", "--rate", "20k", "--log", log)
     types, gaps = records(ringlog, log)
@@ -184,6 +226,7 @@ def small(ringlog, capture, folder):
     check_csv_and_json(ringlog, log, folder, types, gaps)
     check_trace(ringlog, log, folder, types, gaps)
     check_capture(ringlog, capture, folder)
+    check_recipes(ringlog, log, folder / "capture-log", folder, has_duckdb)
     for to in ["parquet", "json"]:
         one = folder / f"one.{to}"
         chosen = ["--type", "trade", "--where", "trade.price > 500"]
@@ -198,7 +241,7 @@ def small(ringlog, capture, folder):
 def long(ringlog, capture, folder):
     import duckdb
     from mcap.reader import make_reader
-    small(ringlog, capture, folder)
+    small(ringlog, capture, folder, has_duckdb=True)
     log = folder / "demo"
     types, _ = records(ringlog, log)
     for name, rows in types.items():
@@ -218,6 +261,8 @@ def long(ringlog, capture, folder):
         for schema, channel, message in make_reader(file).iter_messages(log_time_order=False):
             assert (schema.encoding, channel.message_encoding) == ("jsonschema", "json")
             properties = json.loads(schema.data)["properties"]
+            if channel.topic[1:] not in found:
+                check_types(json.loads(schema.data), channel.topic)
             body = json.loads(message.data, parse_float=Decimal)
             assert set(body) <= set(properties), (set(body), set(properties))
             assert message.log_time == message.publish_time

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
             return Err(CliError::Usage("--to is for tables; give --format csv".into()));
         }
         let style = args.print.style_of_tables(false, &args.filter, &descriptions)?;
-        let mut tables = Tables::create(folder, style)?;
+        let mut tables = Tables::create(folder, folder, style)?;
         let written = each(&mut source, &mut filter, args.limit, |event, clock| tables.print(event, clock));
         let count = tables.finish()?;
         report_undescribed(filter.undescribed());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::descriptions::Descriptions;
 use crate::error::{CliError, Outcome};
 use crate::export::draft::Draft;
-use crate::export::{ExportFormat, Request, Target, begin};
+use crate::export::{ExportFormat, Request, Target, begin, place};
 use crate::options::export_args::ExportArgs;
 use crate::options::filter_args::report_undescribed;
 use crate::output::{CatFormat, PrintStyle};
@@ -18,7 +18,7 @@ use crate::terminal::words::counted;
 use crate::values::Show;
 use ringlog::event::ClockKind;
 use ringlog::programs::default_jobs;
-use ringlog::storage::Filter;
+use ringlog::storage::{Filter, ReadError};
 
 /// Records between two looks at the signals and the status.
 const RECORDS_PER_LOOK: u64 = 1024;
@@ -26,6 +26,8 @@ const RECORDS_PER_LOOK: u64 = 1024;
 /// Writes the records that pass the filters into a file or folder, which has its name once all are written.
 pub(crate) fn run(args: &ExportArgs) -> Result<Outcome, CliError> {
     args.to.check_built()?;
+    args.to.check_name(&args.out)?;
+    place::check("", &args.out, &args.log)?;
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
     let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
     let mut source = LogSource::open_or_empty(&args.log)?;
@@ -98,6 +100,19 @@ fn one_table(error: CliError) -> CliError {
     }
 }
 
+/// Says what to do where retention was faster than the export.
+fn too_slow(error: CliError) -> CliError {
+    match error {
+        CliError::Read(ReadError::Overtaken { path, from, to }) => CliError::Unreadable(format!(
+            "{}: records {from} to {} went by retention before they were read; export again with --from-seq {to} or later, or keep \
+             more",
+            path.display(),
+            to.saturating_sub(1)
+        )),
+        other => other,
+    }
+}
+
 /// Hands all records that pass the filter to the target.
 fn copy(
     source: &mut LogSource,
@@ -117,7 +132,7 @@ fn copy(
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                result = Err(error);
+                result = Err(too_slow(error));
                 break;
             }
         }
@@ -144,3 +159,6 @@ fn copy(
     status.finish(&progress, progress.lost);
     result.map(|()| progress)
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,7 +175,7 @@ fn first_event(feed: &mut impl Feed, stop: &Stop) -> Result<First, FeedError> {
             Next::End => {
                 return Ok(first.map_or(First::Later, |skip| First::Nowhere { skip, skipped, reason }));
             }
-            Next::Event { .. } | Next::Kept(_) | Next::Idle => break,
+            Next::Event { .. } | Next::Kept(_) | Next::Described(_) | Next::Idle => break,
         }
     }
     Ok(First::Later)

@@ -1,12 +1,13 @@
 //! `ringlog report`: writes one page of HTML about a log.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::commands::verify::{fault_words, outcome, problem_of, verdict_of};
 use crate::error::{CliError, Outcome};
 use crate::export::draft::Draft;
+use crate::export::place;
 use crate::options::filter_args::FilterArgs;
 use crate::options::look_args::ReportArgs;
 use crate::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
@@ -17,11 +18,8 @@ use crate::terminal::progress::ReadProgress;
 use crate::terminal::signals::Stop;
 use crate::terminal::words::{counted, shell_word, size};
 use ringlog::event::{ClockKind, file_flags};
-use ringlog::programs::{
-    Folder, WriterFileState, begins_like_a_ring, folder_of, unreported_loss, verify_log_each,
-};
-use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict, WriterFile};
-use ringlog_nostd::format::FILE_MAGIC;
+use ringlog::programs::{unreported_loss, verify_log_each};
+use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
 
 /// Faults that are listed on the page.
 const FAULTS_LISTED: usize = 200;
@@ -90,45 +88,9 @@ fn is_stdout(out: &Path) -> bool {
     out.as_os_str() == "-"
 }
 
-/// Refuses a page in the folder of the log or of another one, or in the place of a file of ringlog.
+/// Refuses a page in the folder of a log, or in the place of its file.
 fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
-    if is_stdout(out) {
-        return Ok(());
-    }
-    let refused = |why: &str| Err(CliError::Usage(format!("--out {}: {why}", out.display())));
-    let inside = |log: &Path| {
-        let folder = fs::canonicalize(folder_of(out)).ok()?;
-        let log = fs::canonicalize(log).ok()?;
-        let is_log = fs::canonicalize(out).is_ok_and(|out| out == log);
-        (is_log || log.is_dir() && folder.starts_with(&log)).then_some(())
-    };
-    if inside(log).is_some() {
-        return refused("this is in the log, which has only its own files; choose a place outside");
-    }
-    // A link is followed, as the page is written to where it leads.
-    let place = fs::canonicalize(out).unwrap_or_else(|_| out.into());
-    if is_of_ringlog(&place) {
-        return refused("a file of ringlog, which the page would replace; choose another name");
-    }
-    if is_log_folder(&folder_of(&place)) {
-        return refused("its folder is that of a log, which has only its own files; choose a place outside");
-    }
-    Ok(())
-}
-
-/// Whether a file is a log's file or a shared ring, by how it begins.
-fn is_of_ringlog(file: &Path) -> bool {
-    let mut magic = [0; FILE_MAGIC.len()];
-    // A pipe would wait for its writer.
-    let is_file = file.metadata().is_ok_and(|it| it.is_file());
-    let is_read = is_file && fs::File::open(file).is_ok_and(|mut it| it.read_exact(&mut magic).is_ok());
-    is_read && (magic == FILE_MAGIC || begins_like_a_ring(file))
-}
-
-/// Whether a folder has the files of a log.
-fn is_log_folder(folder: &Path) -> bool {
-    WriterFile::of(folder).state == WriterFileState::Good
-        || Folder::list(folder).is_ok_and(|found| !found.segments.is_empty())
+    if is_stdout(out) { Ok(()) } else { place::check("--out ", out, log) }
 }
 
 /// Returns the ranges of sequences of which no record is there.

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::times::Times;
 use super::{Done, Target};
 use crate::descriptions::Descriptions;
 use crate::error::CliError;
 use crate::output::payload::hexadecimal;
-use crate::terminal::words::clock_name;
 use ringlog::event::{ClockKind, Event};
 use ringlog::schema::{Decoded, Value};
 
@@ -21,8 +21,11 @@ use ringlog::schema::{Decoded, Value};
 const TYPES: u64 = 1;
 /// The process of the threads that logged messages and spans.
 const THREADS: u64 = 2;
-/// The trace counts from the start of the first record's day: a reader's floating-point number then holds each nanosecond.
+/// The trace counts from the day before that of the first record: a reader's floating-point number then holds each nanosecond, and
+/// records that come late have a place.
 const DAY_NANOS: u64 = 86_400_000_000_000;
+/// Nanoseconds that such a number holds exactly: 104 days.
+const EXACT_NANOS: u64 = 1 << 53;
 
 /// A trace that is written as the records come.
 pub(super) struct Trace {
@@ -30,9 +33,9 @@ pub(super) struct Trace {
     path: PathBuf,
     descriptions: Arc<Descriptions>,
     base: Option<u64>,
-    last: Option<u64>,
-    untimed: u64,
-    clock: ClockKind,
+    times: Times,
+    early: u64,
+    far: u64,
     /// Processes and threads that have a name.
     named: HashSet<(u64, u64)>,
     /// Names of the spans that are open.
@@ -40,6 +43,7 @@ pub(super) struct Trace {
     line: String,
     entries: u64,
     unopened: u64,
+    unended: u64,
 }
 
 /// A text as JSON.
@@ -57,14 +61,13 @@ struct Place {
     process: u64,
     thread: u64,
     /// Nanoseconds from the start of the trace.
-    nanos: i128,
+    nanos: u64,
 }
 
 impl Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, nanos) = (if self.nanos < 0 { "-" } else { "" }, self.nanos.unsigned_abs());
-        let Self { process, thread, .. } = self;
-        write!(f, "\"ts\":{sign}{}.{:03},\"pid\":{process},\"tid\":{thread}", nanos / 1000, nanos % 1000)
+        let Self { process, thread, nanos } = self;
+        write!(f, "\"ts\":{}.{:03},\"pid\":{process},\"tid\":{thread}", nanos / 1000, nanos % 1000)
     }
 }
 
@@ -78,14 +81,15 @@ impl Trace {
             path,
             descriptions,
             base: None,
-            last: None,
-            untimed: 0,
-            clock: ClockKind::UnixNanos,
+            times: Times::default(),
+            early: 0,
+            far: 0,
             named: HashSet::new(),
             spans: HashMap::new(),
             line: String::new(),
             entries: 0,
             unopened: 0,
+            unended: 0,
         })
     }
 
@@ -116,24 +120,17 @@ impl Trace {
     }
 
     fn write(&mut self, event: &Event<'_>, clock: ClockKind) -> io::Result<()> {
-        // A GAP record without a time has that of the record before.
-        let timestamp = match (event.header.timestamp, self.last) {
-            (0, None) if event.header.is_gap() => {
-                self.untimed += 1;
-                return Ok(());
-            }
-            (0, Some(last)) if event.header.is_gap() => last,
-            (timestamp, _) => timestamp,
-        };
-        self.last = Some(timestamp);
-        let base = *self.base.get_or_insert(timestamp - timestamp % DAY_NANOS);
-        self.clock = clock;
+        let descriptions = Arc::clone(&self.descriptions);
+        let Some(time) = self.times.of(event, clock, &descriptions) else { return Ok(()) };
+        let base = *self.base.get_or_insert((time - time % DAY_NANOS).saturating_sub(DAY_NANOS));
         let number = event.header.event_type;
-        let place = Place {
-            process: TYPES,
-            thread: u64::from(number) + 1,
-            nanos: i128::from(timestamp) - i128::from(base),
+        // Perfetto leaves out what is before the start, without a word.
+        let Some(nanos) = time.checked_sub(base) else {
+            self.early += 1;
+            return Ok(());
         };
+        self.far += u64::from(nanos > EXACT_NANOS);
+        let place = Place { process: TYPES, thread: u64::from(number) + 1, nanos };
         let sequence = event.sequence;
         if let Some(gap) = event.gap() {
             let count = (gap.count > 0).then_some(gap.count).map_or("null".into(), |count| count.to_string());
@@ -145,7 +142,6 @@ impl Trace {
                 gap.reason
             ));
         }
-        let descriptions = Arc::clone(&self.descriptions);
         match descriptions.decode(event) {
             Some(Ok(decoded)) => self.write_decoded(event, place, decoded),
             other => {
@@ -198,7 +194,8 @@ impl Trace {
                     "{{\"ph\":\"b\",\"cat\":\"span\",\"id\":\"{span:#x}\",\"name\":{},{place},\"args\":{{{args}}}}}",
                     Text(&name)
                 ))?;
-                self.spans.insert(span, name);
+                // After a restart the numbers begin again.
+                self.unended += u64::from(self.spans.insert(span, name).is_some());
                 Ok(())
             }
             "span_closed" => match self.spans.remove(&span) {
@@ -219,6 +216,10 @@ impl Trace {
     fn counters(&mut self, type_name: &str, place: Place, decoded: Decoded<'_>) -> io::Result<()> {
         let mut args = String::new();
         for (field, value) in decoded.fields() {
+            // A value without a name is no measure either.
+            if field.format().labels().next().is_some() {
+                continue;
+            }
             let is_number = match value {
                 Value::Unsigned(_) | Value::Signed(_) | Value::Decimal(_) => true,
                 Value::Float32(number) => number.is_finite(),
@@ -243,24 +244,33 @@ impl Target for Trace {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Done, CliError> {
-        let base = self.base.unwrap_or(0);
-        let clock = clock_name(self.clock);
+        let (base, clock) = (self.base.unwrap_or(0), self.times.clock());
         let end = format!("\n],\"otherData\":{{\"start\":\"{base}\",\"clock\":\"{clock}\"}}}}\n");
         let written = self.out.write_all(end.as_bytes()).and_then(|()| self.out.flush());
         written.map_err(CliError::io("write", &self.path))?;
         let mut done = Done { has: ("entry", self.entries), ..Done::default() };
-        if !matches!(self.clock, ClockKind::UnixNanos | ClockKind::MonotonicNanos) {
-            done.notes.push(format!("the log's clock counts {clock}; the trace takes them for nanoseconds"));
+        if let Some(words) = self.times.other_clock(ClockKind::MonotonicNanos) {
+            let taken =
+                if self.times.has_rate() { "has the nanoseconds" } else { "takes them for nanoseconds" };
+            done.notes.push(format!("{words}; the trace {taken}"));
         }
-        done.leave_out(self.untimed, "GAP record", "without a time, before the first record with one");
+        self.times.leave_out(&mut done);
+        done.leave_out(self.early, "record", "earlier than the day before that of the first record");
+        if self.far > 0 {
+            done.notes.push(format!(
+                "records more than 104 days after the start of the trace: {}; readers may round their times, so choose fewer by --since",
+                self.far
+            ));
+        }
         if self.unopened > 0 {
             done.notes.push(format!(
                 "ends of spans that began before the first record, shown as instants: {}",
                 self.unopened
             ));
         }
-        if !self.spans.is_empty() {
-            done.notes.push(format!("spans without an end: {}", self.spans.len()));
+        let unended = self.unended + self.spans.len() as u64;
+        if unended > 0 {
+            done.notes.push(format!("spans without an end: {unended}"));
         }
         Ok(done)
     }
@@ -299,13 +309,14 @@ mod tests {
         let mut writer = LogWriter::options().schemas(list).open(&log).unwrap();
         let mut put = |time, event_type, span: u8, tail: &[u8]| {
             let payload = [&[span, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0][..], tail].concat();
-            let header = EventHeader::new(DAY_NANOS + time, event_type, payload.len() as u16);
+            let header = EventHeader::new(time, event_type, payload.len() as u16);
             writer.write_event(&header, &payload).unwrap();
         };
         put(1001, 254, 3, b"");
         put(2000, 253, 7, b"\xA1\x64name\x61s");
         put(2500, 252, 7, b"\xA1\x67message\x62hi");
         put(3001, 254, 7, b"");
+        put(3002, 253, 7, b"\xA0");
         put(3002, 253, 7, b"\xA0");
         writer.append_gap(0, Gap::new(GapReason::RingFull, 2)).unwrap();
         writer.close().unwrap();
@@ -317,6 +328,7 @@ mod tests {
         }
         let done = trace.finish().unwrap();
         assert_eq!((done.left_out.len(), done.notes.len()), (0, 2), "{done:?}");
+        assert!(done.notes[1].ends_with(": 2"), "a number that is used again ends no span: {done:?}");
         draft.finish().unwrap();
         let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
         let shown = |entry: &serde_json::Value| {
@@ -333,9 +345,66 @@ mod tests {
                 "i hi - 2.5 9",
                 "e s 0x7 3.001 9",
                 "b span_opened 0x7 3.002 9",
+                "b span_opened 0x7 3.002 9",
                 "i GAP - 3.002 0",
             ]
         );
-        assert_eq!(trace["otherData"]["start"], DAY_NANOS.to_string());
+        assert_eq!(trace["otherData"]["start"], "0");
+    }
+
+    /// Writes events of these times, and returns the trace and what was left out of it.
+    fn traced(clock: ClockKind, list: SchemaList, times: &[u64]) -> (serde_json::Value, Done) {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, out) = (folder.path().join("log"), folder.path().join("trace.json"));
+        let mut writer = LogWriter::options().schemas(list).open(&log).unwrap();
+        for (&time, value) in times.iter().zip([5_u8, 6, 7, 8]) {
+            writer.write_event(&EventHeader::new(time, 1, 1), &[value]).unwrap();
+        }
+        writer.close().unwrap();
+        let draft = Draft::begin(&out, false, false).unwrap();
+        let mut trace = Box::new(Trace::begin(&draft, Arc::default()).unwrap());
+        let (mut source, mut filter) = (LogSource::open(&log).unwrap(), Filter::new());
+        while source.advance(&mut filter).unwrap() {
+            trace.take(&source.found_event().unwrap(), clock).unwrap();
+        }
+        let done = trace.finish().unwrap();
+        draft.finish().unwrap();
+        (serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap(), done)
+    }
+
+    fn times_of(trace: &serde_json::Value, phase: &str) -> Vec<f64> {
+        let entries = trace["traceEvents"].as_array().unwrap().iter();
+        entries.filter(|entry| entry["ph"] == phase).map(|entry| entry["ts"].as_f64().unwrap()).collect()
+    }
+
+    #[test]
+    fn no_entry_has_a_negative_time_and_what_has_none_is_counted() {
+        // The second one is from the day before, the third has no time, the fourth is far before.
+        let day = 20_000 * DAY_NANOS;
+        let times = [day + 1000, day - 5000, 0, day - 3 * DAY_NANOS];
+        let (trace, done) = traced(ClockKind::UnixNanos, SchemaList::new(), &times);
+        assert_eq!(times_of(&trace, "i"), [86_400_000_001.0, 86_399_999_995.0]);
+        let left_out: Vec<_> = done.left_out.iter().map(|(count, what, _)| (*count, *what)).collect();
+        assert_eq!(left_out, [(1, "event"), (1, "record")], "{done:?}");
+        let (_, done) = traced(ClockKind::UnixNanos, SchemaList::new(), &[day, day + 200 * DAY_NANOS]);
+        assert!(done.notes[0].contains("104 days") && done.notes[0].contains(": 1;"), "{done:?}");
+    }
+
+    #[test]
+    fn ticks_of_a_known_rate_are_times_and_labels_are_no_counters() {
+        let mut list = SchemaList::new();
+        list.insert(MetaTopic::Log, &br#"{"log":{"ticks_per_second":1000}}"#[..]).unwrap();
+        let labelled = br#"{"type":1,"name":"t","size":1,"fields":[{"name":"lab","offset":0,"kind":"u8","labels":{"5":"five"}}]}"#;
+        list.insert(MetaTopic::EventType(1), &labelled[..]).unwrap();
+        let (trace, done) = traced(ClockKind::Ticks, list, &[1000, 3000]);
+        assert_eq!(times_of(&trace, "i"), [1e6, 3e6]);
+        assert!(times_of(&trace, "C").is_empty(), "{trace}");
+        assert_eq!(
+            done.notes,
+            ["the log's clock counts ticks, 1000 a second; the trace has the nanoseconds"]
+        );
+        let (trace, done) = traced(ClockKind::Ticks, SchemaList::new(), &[1000, 3000]);
+        assert_eq!(times_of(&trace, "i"), [1.0, 3.0]);
+        assert_eq!(done.notes.len(), 1);
     }
 }

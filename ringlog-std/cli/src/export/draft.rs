@@ -1,15 +1,18 @@
 //! A file or folder that gets its name once it is complete.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind};
+use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::place::foreign_entry;
 use crate::error::CliError;
-use ringlog::programs::{temporary_name, temporary_start};
+use crate::terminal::print::eprint;
+use ringlog::programs::{folder_of, temporary_name, temporary_start};
 
-/// Endings of the files that an export writes into a folder. `--force` replaces a folder that holds nothing else.
-const ENDINGS: [&str; 4] = ["arrow", "csv", "json", "parquet"];
+/// The ends of temporary names: of a new output, and of a folder that it replaces.
+const ENDS: [&str; 2] = [".partial", ".old"];
 /// Bytes that are written at a time.
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -29,17 +32,18 @@ impl Draft {
         match out.symlink_metadata().map(|it| it.file_type()) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(CliError::io("open", out)(error)),
-            Ok(kind) if is_folder && kind.is_dir() => match first_entry(out, force)? {
-                None => {}
-                Some(other) if force => {
+            Ok(kind) if is_folder && kind.is_dir() && force => {
+                if let Some(other) = foreign_entry(out)? {
                     return usage(&format!(
-                        "holds {other}, which no export writes; choose another folder, or remove it yourself"
+                        "holds {other}, which no export wrote; choose another folder, or remove it yourself"
                     ));
                 }
-                Some(_) => {
+            }
+            Ok(kind) if is_folder && kind.is_dir() => {
+                if fs::read_dir(out).map_err(CliError::io("list", out))?.next().is_some() {
                     return usage("holds something; choose another folder, or replace it with --force");
                 }
-            },
+            }
             Ok(kind) if kind.is_dir() => {
                 return usage("a folder; this format is one file, give the name of a file");
             }
@@ -50,22 +54,29 @@ impl Draft {
             Ok(_) => return usage("already there; choose another name, or replace it with --force"),
         }
         let Some(name) = out.file_name() else { return usage("no name of a file; give one") };
-        let temporary = out.with_file_name(temporary_name(&temporary_start(name), ".partial"));
+        report_left(out, &temporary_start(name));
+        let temporary = out.with_file_name(temporary_name(&temporary_start(name), ENDS[0]));
         if is_folder {
             fs::create_dir(&temporary).map_err(CliError::io("create the folder", out))?;
         }
         Ok(Self { out: out.into(), temporary, is_folder, is_done: false })
     }
 
-    /// Creates the file of this name in the folder, or the file itself.
+    /// Creates the file of this name in the folder, or the file itself. Also returns its later path, for messages.
     pub(crate) fn create(&self, name: &str) -> Result<(BufWriter<File>, PathBuf), CliError> {
-        let path = if self.is_folder { self.temporary.join(name) } else { self.temporary.clone() };
-        let file = File::create_new(&path).map_err(CliError::io("create", &path))?;
+        let within = |place: &Path| if self.is_folder { place.join(name) } else { place.into() };
+        let path = within(&self.out);
+        let file = File::create_new(within(&self.temporary)).map_err(CliError::io("create", &path))?;
         Ok((BufWriter::with_capacity(BUFFER_BYTES, file), path))
     }
 
-    /// Returns where the output is until it is finished.
+    /// Returns where the output will be, for messages.
     pub(crate) fn path(&self) -> &Path {
+        &self.out
+    }
+
+    /// Returns where the output is until it is finished.
+    pub(crate) fn temporary(&self) -> &Path {
         &self.temporary
     }
 
@@ -76,7 +87,13 @@ impl Draft {
         if has_old {
             fs::rename(&self.out, &old).map_err(CliError::io("rename", &self.out))?;
         }
-        fs::rename(&self.temporary, &self.out).map_err(CliError::io("rename", &self.temporary))?;
+        if let Err(error) = fs::rename(&self.temporary, &self.out) {
+            if has_old {
+                // The error that led here is the one to report.
+                let _ = fs::rename(&old, &self.out);
+            }
+            return Err(CliError::io("replace", &self.out)(error));
+        }
         self.is_done = true;
         if has_old {
             fs::remove_dir_all(&old).map_err(CliError::io("remove", &old))?;
@@ -98,16 +115,20 @@ impl Drop for Draft {
     }
 }
 
-/// Returns the first entry of a folder; with `foreign`, the first one that no export writes.
-fn first_entry(folder: &Path, foreign: bool) -> Result<Option<String>, CliError> {
-    let is_ours = |path: &Path| {
-        let ending = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
-        path.is_file() && ENDINGS.contains(&ending)
-    };
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = entries.map_err(CliError::io("list", folder))?;
-    let found = entries.into_iter().find(|entry| !foreign || !is_ours(&entry.path()));
-    Ok(found.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+/// Reports what a program left here that was killed.
+fn report_left(out: &Path, start: &OsStr) {
+    for entry in folder_of(out).read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(start.as_encoded_bytes())
+            && ENDS.iter().any(|end| bytes.ends_with(end.as_bytes()))
+        {
+            eprint(&format!(
+                "ringlog: {}: half of an output, of a program that was killed or is at work; remove it if none is",
+                entry.path().display()
+            ));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -134,10 +155,14 @@ mod tests {
             assert_eq!(names(), before);
             for content in ["1", "2"] {
                 let draft = Draft::begin(out, is_folder, content == "2").unwrap();
-                draft.create("x.csv").unwrap().0.write_all(content.as_bytes()).unwrap();
+                let content =
+                    format!("sequence,timestamp,time,event_type,flags,kind,{content},payload (hex)");
+                let (mut file, path) = draft.create("x.csv").unwrap();
+                file.write_all(content.as_bytes()).unwrap();
+                drop(file);
                 draft.finish().unwrap();
-                let written = if is_folder { out.join("x.csv") } else { out.clone() };
-                assert_eq!(fs::read_to_string(written).unwrap(), content);
+                assert_eq!(path, if is_folder { out.join("x.csv") } else { out.clone() });
+                assert_eq!(fs::read_to_string(path).unwrap(), content);
             }
             assert_eq!(names().len(), before.len() + 1);
             let refused = Draft::begin(out, is_folder, false).unwrap_err().to_string();
@@ -147,6 +172,9 @@ mod tests {
         fs::write(tables.join("thesis.doc"), "x").unwrap();
         let refused = Draft::begin(&tables, true, true).unwrap_err().to_string();
         assert!(refused.contains("holds thesis.doc"), "{refused}");
+        let nowhere = Draft::begin(&folder.path().join("none/x.json"), false, false).unwrap();
+        let refused = nowhere.create("").unwrap_err().to_string();
+        assert!(refused.contains("none/x.json: cannot create"), "the hidden name is shown: {refused}");
         assert_eq!(names(), ["a.json", "tables"]);
     }
 }

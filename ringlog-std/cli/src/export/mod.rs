@@ -6,16 +6,23 @@
 //! holds is in docs/exports.md.
 
 mod chrome_trace;
+mod described;
 pub(crate) mod draft;
 pub(crate) mod lines;
 #[cfg(feature = "mcap")]
 mod mcap;
+#[cfg(feature = "mcap")]
+mod mcap_json;
 mod pcapng;
+pub(crate) mod place;
 #[cfg(feature = "parquet")]
 mod table;
+mod times;
 
 use std::num::NonZero;
 use std::path::Path;
+
+use clap::ValueEnum;
 
 use crate::error::CliError;
 use crate::output::PrintStyle;
@@ -24,7 +31,7 @@ use ringlog::event::{ClockKind, Event};
 use ringlog::schema::SchemaSet;
 
 /// The formats of exports.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum ExportFormat {
     /// Apache Parquet: a table for each type, for pandas, polars and DuckDB
     Parquet,
@@ -43,20 +50,41 @@ pub(crate) enum ExportFormat {
 }
 
 impl ExportFormat {
-    /// Endings of the name of a file that is one table; otherwise OUT is a folder. Empty for formats without tables.
+    /// Endings of the name of a file of this format.
     const fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Parquet => &["parquet"],
             Self::Arrow => &["arrow", "feather", "ipc"],
             Self::Csv => &["csv"],
-            _ => &[],
+            Self::Json => &["json", "jsonl", "ndjson"],
+            Self::Mcap => &["mcap"],
+            Self::ChromeTrace => &["json"],
+            Self::Pcapng => &["pcapng"],
         }
     }
 
-    /// Whether this output is a folder with a file for each type.
+    /// Whether this output is a folder with a file for each type: the name of a file that is one table has its ending.
     pub(crate) fn is_folder(self, out: &Path) -> bool {
-        let ending = out.extension().and_then(|it| it.to_str()).unwrap_or_default();
-        !self.endings().is_empty() && !self.endings().contains(&ending)
+        matches!(self, Self::Parquet | Self::Arrow | Self::Csv) && !self.endings().contains(&&*ending_of(out))
+    }
+
+    /// Fails if the name of the output is that of another format, or of standard output.
+    pub(crate) fn check_name(self, out: &Path) -> Result<(), CliError> {
+        let usage = |words: &str| Err(CliError::Usage(format!("{}: {words}", out.display())));
+        if out.as_os_str() == "-" {
+            return usage(
+                "an export is a file or a folder that is complete or not there; name one, or pipe `ringlog cat --format json`",
+            );
+        }
+        let ending = ending_of(out);
+        let is_known = |format: &Self| format.endings().contains(&&*ending);
+        if is_known(&self) || !Self::value_variants().iter().any(is_known) {
+            return Ok(());
+        }
+        usage(&format!(
+            "the ending .{ending} is that of another format; give --to that format, or a name with .{}",
+            self.endings().join(" or .")
+        ))
     }
 
     /// Fails if this program was built without what the format needs.
@@ -75,6 +103,11 @@ impl ExportFormat {
              `cargo build --release -p ringlog-cli --features {feature}`, or with `--features full`"
         )))
     }
+}
+
+/// Returns the ending of a name in lower case.
+fn ending_of(out: &Path) -> String {
+    out.extension().map_or_else(String::new, |ending| ending.to_string_lossy().to_ascii_lowercase())
 }
 
 /// What an export is made of.

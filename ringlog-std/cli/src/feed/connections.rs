@@ -300,7 +300,7 @@ mod tests {
             match feed.next_event(&mut payload).unwrap() {
                 Next::Event { .. } => return Ok(payload),
                 Next::Lost(loss) => return Err(loss),
-                Next::Idle | Next::Kept(_) => {}
+                Next::Idle | Next::Kept(_) | Next::Described(_) => {}
                 Next::End => panic!("a listener does not end"),
             }
         }

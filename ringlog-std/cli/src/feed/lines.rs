@@ -122,7 +122,7 @@ mod tests {
                     events.push(payload.clone());
                 }
                 Next::Lost(loss) => losses.push(loss),
-                Next::Idle | Next::Kept(_) => panic!("a file is never idle, and no log"),
+                Next::Idle | Next::Kept(_) | Next::Described(_) => panic!("a file is never idle, and no log"),
                 Next::End => break,
             }
         }

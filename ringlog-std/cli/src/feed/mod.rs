@@ -34,6 +34,8 @@ pub(crate) enum Next {
     },
     /// A record of another log, to be stored with all that its header says. A GAP record has its content in the buffer, too.
     Kept(EventHeader),
+    /// Descriptions that are in force from the next record on; an empty one says that there is none any more.
+    Described(SchemaList),
     /// Nothing at the moment: check for signals, then ask again.
     Idle,
     /// Events that are missing in this place. The feed continues after them.

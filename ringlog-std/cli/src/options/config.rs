@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::descriptions::{list_in, number_for};
 use crate::error::CliError;
 use crate::feed::spec::FeedSpec;
-use crate::import::exported::first_table;
+use crate::import::exported::{SCHEMA_FILE, first_table};
 use crate::import::table::options::TableOptions;
 use crate::import::typed::{EventType, TypedOptions};
 use crate::import::{Format, PACKET, guess};
@@ -132,6 +132,12 @@ impl ImportConfig {
     pub(crate) fn resolve(args: &ImportArgs, file: &Path) -> Result<Self, CliError> {
         let first = first_table(file);
         let first = first.as_deref().unwrap_or(file);
+        if file.join(SCHEMA_FILE).is_file() && first == file {
+            return Err(CliError::Unreadable(format!(
+                "{}: a folder with descriptions and no table; if it is an export, no record was chosen, so write another one",
+                file.display()
+            )));
+        }
         let file_bytes = regular_file_bytes(first)?;
         let input = look(first)?;
         let compression = input.compression();
@@ -284,7 +290,8 @@ fn check_exported(args: &ImportArgs, file: &Path, format: Format) -> Result<(), 
             file.display()
         ))),
         _ if file.is_dir() && format != Format::Ringlog => Err(CliError::Unreadable(format!(
-            "{}: a folder of tables that `ringlog export` did not write; give one of its files",
+            "{}: a folder of tables that `ringlog export` did not write, or that another program saved with other commas; give one of \
+             its files",
             file.display()
         ))),
         _ => Ok(()),

@@ -68,8 +68,8 @@ enum About {
     Log(&'static str),
 }
 
-/// Returns the object for a description, and a newline.
-pub(super) fn meta_line(topic: MetaTopic, json: &[u8]) -> io::Result<String> {
+/// Returns the object for a description, and a newline. An empty description, which says that there is none, has no bytes.
+pub(crate) fn meta_line(topic: MetaTopic, json: &[u8]) -> io::Result<String> {
     let meta = match topic {
         MetaTopic::Log => About::Log("log"),
         MetaTopic::EventType(event_type) => About::Type(event_type),

@@ -2,9 +2,10 @@
 
 mod csv;
 mod hex;
-mod json;
+pub(crate) mod json;
 pub(crate) mod payload;
 mod raw;
+pub(crate) mod slots;
 pub(crate) mod tables;
 mod text;
 mod typed;
@@ -109,6 +110,8 @@ pub(crate) struct Printer<W: Write> {
     undescribed: u64,
     /// Events of types that a table does not have.
     left_out: u64,
+    /// Rows of a table whose type has other fields than its columns.
+    other_layout: u64,
 }
 
 #[derive(Debug)]
@@ -169,6 +172,7 @@ impl<W: Write> Printer<W> {
             unfit: [0; 2],
             undescribed: 0,
             left_out: 0,
+            other_layout: 0,
         })
     }
 
@@ -216,6 +220,7 @@ impl<W: Write> Printer<W> {
         let mut line = Vec::new();
         match (&mut self.sheet, &style.table) {
             (Sheet::Table(table), Some(schema)) if decoded.schema().number() == schema.number() => {
+                self.other_layout += u64::from(decoded.schema() != &**schema);
                 return typed::write_row(table, event, clock, schema, Some(decoded), style);
             }
             (Sheet::Table(_), Some(_)) => {
@@ -248,6 +253,11 @@ impl<W: Write> Printer<W> {
         self.left_out
     }
 
+    /// Returns the number of rows whose events had other fields than the table, or none.
+    pub(crate) const fn other_layout(&self) -> u64 {
+        self.other_layout + self.undescribed
+    }
+
     /// Flushes what was printed. The encoding is then decided by what has come so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.decide(eprint)?;
@@ -260,7 +270,8 @@ impl<W: Write> Printer<W> {
     /// Flushes, and reports payloads that do not fit the encoding of the output.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
-        if self.misfits > 0 {
+        // All bytes of an export are in it, in a way that says which.
+        if self.misfits > 0 && !self.style.is_exact {
             let how = if self.style.format == CatFormat::Json { "in \"hex\"" } else { r"as \xNN" };
             let payloads = counted(self.misfits, "payload");
             eprint(&format!(
@@ -294,8 +305,12 @@ impl<W: Write> Printer<W> {
         }
         if self.left_out > 0 {
             let name = self.style.table.as_ref().map_or("", |schema| schema.name());
+            let advice = match self.style.is_exact {
+                true => "OUT without the ending .csv is a folder with a table for each type",
+                false => "--to FOLDER writes a table for each type",
+            };
             eprint(&format!(
-                "ringlog: not in the table of {name}: {} of other types; --to FOLDER writes a table for each type",
+                "ringlog: not in the table of {name}: {} of other types; {advice}",
                 counted(self.left_out, "event")
             ));
             self.left_out = 0;
@@ -313,7 +328,7 @@ impl<W: Write> Printer<W> {
         let (all, text) = (events().count(), events().filter(|it| is_text(&it.payload)).count());
         if self.encoding.is_none() && all > 0 {
             self.encoding = Some(if text == all { Encoding::Text } else { Encoding::Hex });
-            if 0 < text && text < all {
+            if 0 < text && text < all && !self.style.is_exact {
                 let (text, all) = (grouped(text as u64), counted(all as u64, "event"));
                 report(&format!(
                     "ringlog: all payloads are in hex (text among the first {all}: {text}); --payload text shows text"

@@ -22,7 +22,7 @@ use ringlog::event::{EventHeader, Gap, GapReason};
 use ringlog::programs::Waiter;
 use ringlog::recorder::{Recorder, RecorderError};
 use ringlog::ring::{Idle, Producer, WriteError};
-use ringlog::storage::{LogSummary, SyncError};
+use ringlog::storage::{LogSummary, SchemaList, SyncError};
 
 const SAMPLE_EVENTS: u64 = 3;
 /// Most bytes of a run that is read back as a whole; of a longer run, only the last file is read back.
@@ -141,6 +141,13 @@ impl Sink for Recording {
 
     fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError> {
         self.when_room(|producer| producer.write_gap(timestamp, gap))
+    }
+
+    fn describe(&mut self, changes: &SchemaList) -> Result<(), CliError> {
+        if self.recorder.has_stopped() {
+            return Err(CliError::Stopped);
+        }
+        Ok(self.recorder.register(changes)?)
     }
 
     fn look(&mut self, progress: &Progress) {

@@ -9,6 +9,9 @@ use ringlog_nostd::format::FileHeaderError;
 use crate::storage::names::{is_named_as_log, with_further_ending};
 use crate::words::{Counted, has_size_limit};
 
+/// How the file of a shared ring begins.
+const RING_START: &[u8; 4] = b"1GOL";
+
 /// What to do about a damaged file of a log.
 pub(crate) const RESTORE_OR_SALVAGE: &str = "restore it from a copy, or copy what is whole into another folder with `salvage_log` or `ringlog salvage` and continue there";
 
@@ -33,6 +36,10 @@ pub(crate) fn header_advice(path: &Path, error: &FileHeaderError) -> String {
     match error {
         FileHeaderError::Version { .. } => {
             "read it with the version of ringlog that wrote it, or a later one".to_owned()
+        }
+        FileHeaderError::Magic { found } if found == RING_START => {
+            "it is a shared ring: `ringlog ring` shows its state, `ringlog top` its events, and `ringlog serve --ring` records them"
+                .to_owned()
         }
         FileHeaderError::Magic { .. } => no_header_advice(path),
         _ => RESTORE_OR_SALVAGE.to_owned(),
@@ -118,5 +125,12 @@ mod tests {
     #[test]
     fn one_other_file_is_no_plural() {
         assert_eq!(no_segments_words(1), "holds no log file (20 digits and .evtl), but 1 other file");
+    }
+
+    #[test]
+    fn a_shared_ring_is_named_as_one() {
+        let advice = |found: [u8; 4]| header_advice(Path::new("ring"), &FileHeaderError::Magic { found });
+        assert!(advice(*b"1GOL").starts_with("it is a shared ring"));
+        assert_eq!(advice(*b"PK\x03\x04"), "check the path");
     }
 }

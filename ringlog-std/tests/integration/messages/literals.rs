@@ -254,7 +254,6 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "GAP records of the first log itself, which are now as the producer writes them: {}",
         "the unit tests of imported exports make it",
     ),
-    ("descriptions after the first record, left out: {late}", "the unit tests of imported exports make it"),
     ("for the columns of typed tables", "no message: why a lint is quiet"),
     ("for the threads of typed tables", "no message: why a lint is quiet"),
     ("no such format", "a format that was not built is refused before"),

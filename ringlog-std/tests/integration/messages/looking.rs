@@ -37,6 +37,13 @@ fn exports(folder: &Path) -> Vec<Row> {
         run("an export as JSON", "export DIR/kinds DIR/kinds.json --to json"),
         run("an export that is imported as one type", "import DIR/kinds.json --log DIR/never --event-type 3"),
         run("a folder of tables that no export wrote", "import DIR/other --log DIR/never"),
+        run("an export into its log", "export DIR/kinds DIR/kinds/x.json --to json"),
+        run("an export over a file of ringlog", "export DIR/kinds DIR/ring --to json --force"),
+        run("an export whose name is of another format", "export DIR/kinds DIR/z.json --to csv"),
+        run("an export to standard output", "export DIR/kinds - --to json"),
+        run("a shared ring where a log is expected", "export DIR/ring DIR/none.json --to json"),
+        run("a type whose fields change, as one table", "export DIR/changed DIR/changed.csv --to csv"),
+        run("an import of an export without a record", "import DIR/none-chosen --log DIR/never"),
         run("times that are no dates in a trace", "export DIR/ticks DIR/trace.json --to chrome-trace"),
     ]
 }
@@ -56,6 +63,19 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     fs::create_dir(folder.join("other")).unwrap();
     fs::write(folder.join("other/prices.csv"), "time,price\n1,2\n").unwrap();
     unclear(&folder.join("unclear"));
+    fs::create_dir(folder.join("none-chosen")).unwrap();
+    fs::write(folder.join("none-chosen/schema.json"), "[]").unwrap();
+    fs::write(folder.join("ring"), b"1GOLGNIR").unwrap();
+    for kind in ["u8", "i8"] {
+        let json = format!(
+            r#"{{"type":1,"name":"t","size":1,"fields":[{{"name":"x","offset":0,"kind":"{kind}"}}]}}"#
+        );
+        let mut list = SchemaList::new();
+        list.insert(MetaTopic::EventType(1), json.as_bytes()).unwrap();
+        let mut writer = LogWriter::options().schemas(list).open(folder.join("changed")).unwrap();
+        writer.write_event(&EventHeader::new(1, 1, 1), b"1").unwrap();
+        writer.close().unwrap();
+    }
     let mut rows = exports(folder);
     let run = |name, line| run(name, folder, line);
     let many = format!("report DIR/kinds --out DIR/page.html{}", " --plot payload_size".repeat(13));

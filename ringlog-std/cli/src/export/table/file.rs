@@ -13,12 +13,15 @@ use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding};
+use parquet::data_type::{ByteArray, FixedLenByteArray};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::CliError;
+use crate::export::place::ARROW_KEY;
 
 type Out = BufWriter<File>;
 
@@ -64,7 +67,11 @@ impl<T> TableFile<T> {
         } else {
             let options = IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
             let writer = FileWriter::try_new_with_options(out, &schema, options).map_err(arrow_error);
-            writer.map(|writer| (Writer::Arrow(writer), None))
+            writer.map(|mut writer| {
+                // By this `--force` knows its own files.
+                writer.write_metadata(ARROW_KEY, env!("CARGO_PKG_VERSION"));
+                (Writer::Arrow(writer), None)
+            })
         };
         let (writer, columns) = begun.map_err(CliError::io("write", &path))?;
         let state = State { writer: Some(writer), next: 0, waiting: BTreeMap::new() };
@@ -143,9 +150,30 @@ fn encode(
             for leaf in compute_leaves(field, array)? {
                 writer.write(&leaf)?;
             }
-            writer.close()
+            let mut chunk = writer.close()?;
+            own_statistics(&mut chunk);
+            Ok(chunk)
         })
         .collect()
+}
+
+/// Copies the least and the largest value of a decimal column. They are kept until the end of the file, and would keep the values of
+/// all rows, of which they are parts.
+fn own_statistics(chunk: &mut ArrowColumnChunk) {
+    let metadata = &mut chunk.close_mut().metadata;
+    let Some(Statistics::FixedLenByteArray(found)) = metadata.statistics() else { return };
+    let own = |value: Option<&FixedLenByteArray>| {
+        value.map(|value| FixedLenByteArray::from(ByteArray::from(value.data().to_vec())))
+    };
+    let (least, largest) = (own(found.min_opt()), own(found.max_opt()));
+    let copied = ValueStatistics::new(least, largest, None, found.null_count_opt(), false)
+        .with_min_is_exact(found.min_is_exact())
+        .with_max_is_exact(found.max_is_exact());
+    let builder = metadata.clone().into_builder().set_statistics(Statistics::FixedLenByteArray(copied));
+    // The metadata was whole before.
+    if let Ok(rebuilt) = builder.build() {
+        *metadata = rebuilt;
+    }
 }
 
 fn append(writer: &mut SerializedFileWriter<Out>, chunks: Vec<ArrowColumnChunk>) -> Result<(), ParquetError> {

@@ -17,18 +17,21 @@ use super::draft::Draft;
 use super::{Done, ExportFormat, Request, Target};
 use crate::descriptions::Descriptions;
 use crate::error::CliError;
+use crate::output::slots::{Slots, numbered};
+use crate::output::tables::GAPS;
 use file::{TableFile, arrow_error};
 use layout::{Kind, Layout};
 use pool::{Pool, Ticket};
 use ringlog::event::{ClockKind, Event};
-use ringlog::programs::InForce;
 use ringlog::schema::Schema;
 
-/// Rows and bytes of a batch.
+/// Rows and bytes of a batch. In memory it takes up to three times its bytes while it is encoded.
 const BATCH_ROWS: usize = 256 << 10;
-const BATCH_BYTES: usize = 12 << 20;
+const BATCH_BYTES: usize = 6 << 20;
 /// Bytes of all batches that are being filled.
-const ALL_BYTES: usize = 32 << 20;
+const ALL_BYTES: usize = 16 << 20;
+/// Most columns of a table: the encoder has 64 KB for each.
+const COLUMNS_MOST: usize = 1000;
 
 /// The tables of an export.
 pub(super) struct Tables<'a> {
@@ -39,9 +42,7 @@ pub(super) struct Tables<'a> {
     /// The type of the only table, and whether that is of events that nothing describes.
     only: Option<Option<Arc<Schema>>>,
     tables: Vec<Table>,
-    /// The table of each type that the segment describes as it did before, and that of GAP records.
-    of_type: [Option<usize>; 257],
-    in_force: InForce,
+    slots: Slots,
     pool: Pool,
     bytes: usize,
     unfit: u64,
@@ -66,8 +67,7 @@ impl<'a> Tables<'a> {
             clock,
             only: (!is_folder).then_some(style.table),
             tables: Vec::new(),
-            of_type: [None; 257],
-            in_force: InForce::default(),
+            slots: Slots::default(),
             pool: Pool::start(jobs)?,
             bytes: 0,
             unfit: 0,
@@ -80,17 +80,21 @@ impl<'a> Tables<'a> {
                 Some(schema) => Layout::typed(schema, clock),
                 None => Layout::new(Kind::Plain, clock),
             };
-            tables.add("table", layout)?;
+            tables.add("table", 0, layout)?;
         }
         Ok(tables)
     }
 
-    fn add(&mut self, name: &str, layout: Layout) -> Result<usize, CliError> {
+    fn add(&mut self, name: &str, earlier: usize, layout: Layout) -> Result<usize, CliError> {
+        let columns = layout.schema().fields().len();
+        if columns > COLUMNS_MOST {
+            return Err(CliError::Usage(format!(
+                "a table of {name} would have {columns} columns, as each value of an array is one, and a table has at most \
+                 {COLUMNS_MOST}; choose other types with --type, or write --to csv or json"
+            )));
+        }
         let ending = if self.format == ExportFormat::Parquet { "parquet" } else { "arrow" };
-        // A type whose fields have changed has a further table.
-        let same = self.tables.iter().filter(|table| table.name == name).count();
-        let further = if same > 0 { format!("-{}", same + 1) } else { String::new() };
-        let (out, path) = self.draft.create(&format!("{name}{further}.{ending}"))?;
+        let (out, path) = self.draft.create(&format!("{}.{ending}", numbered(name, earlier)))?;
         let file = TableFile::new(out, path, layout.schema(), self.format == ExportFormat::Parquet)?;
         self.tables.push(Table { name: name.into(), layout, file: Arc::new(file), batches: 0 });
         Ok(self.tables.len() - 1)
@@ -98,20 +102,16 @@ impl<'a> Tables<'a> {
 
     /// Returns the table for an event; `None` if the only file does not hold its type.
     fn table_of(&mut self, event: &Event<'_>) -> Result<Option<usize>, CliError> {
-        if self.in_force.change_at(event).is_some() {
-            self.of_type = [None; 257];
-        }
-        let is_gap = event.header.is_gap();
-        let key = if is_gap { 256 } else { usize::from(event.header.event_type) };
-        if let Some(table) = self.of_type[key] {
+        if let Some(table) = self.slots.of(event) {
             return Ok(Some(table));
         }
+        let is_gap = event.header.is_gap();
         let descriptions = Arc::clone(&self.descriptions);
         let schema = descriptions.schema_of(event);
         let plain = format!("type-{}", event.header.event_type);
         let name = match schema {
             Some(schema) => schema.name(),
-            None if is_gap => "gaps",
+            None if is_gap => GAPS,
             None => &plain,
         };
         let fits = |table: &Table| match (&table.layout.kind, schema) {
@@ -122,16 +122,22 @@ impl<'a> Tables<'a> {
         };
         let table = match self.tables.iter().position(fits) {
             None if self.only.is_some() => return Ok(None),
-            None => self.add(
-                name,
-                match schema {
+            None => {
+                let layout = match schema {
                     Some(schema) => Layout::typed(schema, self.clock),
                     None => Layout::new(if is_gap { Kind::Gaps } else { Kind::Plain }, self.clock),
-                },
-            )?,
+                };
+                // A type whose fields have changed has a further table.
+                let of_name = |table: &&Table| {
+                    table.name == name && matches!(table.layout.kind, Kind::Typed { .. }) && schema.is_some()
+                };
+                let reserved = usize::from(schema.is_some() && name == GAPS);
+                let earlier = self.tables.iter().filter(of_name).count() + reserved;
+                self.add(name, earlier, layout)?
+            }
             Some(table) => table,
         };
-        self.of_type[key] = Some(table);
+        self.slots.set(event, table);
         Ok(Some(table))
     }
 

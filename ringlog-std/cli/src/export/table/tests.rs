@@ -260,3 +260,55 @@ fn tables_of_random_types_have_the_values_of_their_fields() {
         compare(&log, &out, ExportFormat::Arrow, 2);
     }
 }
+
+/// Writes a segment with these descriptions of type 3, and an event of it for each value.
+fn segment(log: &Path, json: Option<&str>, values: &[i64]) {
+    let mut list = SchemaList::new();
+    if let Some(json) = json {
+        list.insert(MetaTopic::EventType(3), json.as_bytes()).unwrap();
+    }
+    let mut writer = LogWriter::options().schemas(list).open(log).unwrap();
+    for value in values {
+        writer.write_event(&EventHeader::new(5, 3, 8), &value.to_le_bytes()).unwrap();
+    }
+    writer.close().unwrap();
+}
+
+const PRICE: &str =
+    r#"{"type":3,"name":"a","size":8,"fields":[{"name":"p","offset":0,"kind":"i64","scale":-2}]}"#;
+
+#[test]
+fn events_that_nothing_describes_are_a_table_and_decimals_have_their_range() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, out) = (folder.path().join("log"), folder.path().join("out"));
+    segment(&log, Some(PRICE), &[-5, 7, 3]);
+    segment(&log, None, &[1, 2]);
+    segment(&log, Some(PRICE), &[6]);
+    compare(&log, &out, ExportFormat::Arrow, 1);
+    compare(&log, &out, ExportFormat::Parquet, 1);
+    let table = ParquetRecordBatchReaderBuilder::try_new(File::open(out.join("a.parquet")).unwrap()).unwrap();
+    let group = table.metadata().row_group(0);
+    let range = group.column(4).statistics().unwrap();
+    assert_eq!(
+        (range.min_bytes_opt().unwrap().last(), range.max_bytes_opt().unwrap().last()),
+        (Some(&251), Some(&7))
+    );
+    assert_eq!((range.null_count_opt(), group.num_rows()), (Some(0), 4));
+}
+
+#[test]
+fn a_type_with_too_many_columns_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, out) = (folder.path().join("log"), folder.path().join("out"));
+    let wide = r#"{"type":3,"name":"w","size":4000,"fields":[{"name":"w","offset":0,"kind":"array","length":4000,"item":{"kind":"u8"}}]}"#;
+    segment(&log, Some(wide), &[1]);
+    let mut source = LogSource::open(&log).unwrap();
+    let (style, clock, jobs) = (PrintStyle::default(), source.clock(), NonZero::new(1).unwrap());
+    let (format, described) = (ExportFormat::Parquet, SchemaSet::new());
+    let request = Request { format, style, described, clock, is_folder: true, jobs };
+    let draft = Draft::begin(&out, true, false).unwrap();
+    let mut tables = Tables::begin(request, &draft).unwrap();
+    assert!(source.advance(&mut Filter::new()).unwrap());
+    let refused = tables.take(&source.found_event().unwrap(), clock).unwrap_err().to_string();
+    assert!(refused.contains("4004 columns") && refused.contains("--to csv or json"), "{refused}");
+}

@@ -57,7 +57,7 @@ fn read_on(file: &[u8]) -> (Events, Vec<String>, Option<FeedError>) {
                 assert_eq!(feed.read_bytes(), file.len() as u64);
                 return (events, reported, None);
             }
-            Ok(Next::Idle | Next::Kept(_)) => panic!("a file is never idle, and no log"),
+            Ok(Next::Idle | Next::Kept(_) | Next::Described(_)) => panic!("a file is never idle, and no log"),
             Err(error) => return (events, reported, Some(error)),
         }
     }

@@ -2,32 +2,39 @@
 //!
 //! Each row has the number, the time, the type, the flags and the exact bytes of a record, besides what is for people. A folder has
 //! a table for each type and one of GAP records; they are merged by the numbers of the records. The descriptions of the types are
-//! the first lines of JSON, or the file `schema.json` beside the tables. A row that cannot be read is a loss of one event, as in
+//! lines of JSON where they change, or the files `schema.json` and `schema-changes.json` beside the tables. A row that cannot be read is a loss of one event, as in
 //! any other import.
 
 mod rows;
 mod text;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use rows::{Reader, Row};
 
 use crate::descriptions::list_in;
-use crate::feed::{Feed, FeedError, Loss, Next, Skip};
-use ringlog::event::{Gap, GapReason};
+use crate::feed::{Feed, FeedError, Loss, Next};
+use crate::input::Input;
+use ringlog::event::{Gap, GapReason, MetaTopic};
+use ringlog::schema::SchemaSet;
 use ringlog::storage::SchemaList;
 
 /// The file beside tables that describes their types.
-const SCHEMA_FILE: &str = "schema.json";
+pub(crate) const SCHEMA_FILE: &str = "schema.json";
+/// The file beside tables that says from which record on each description is in force, where one changes.
+pub(crate) const CHANGES_FILE: &str = "schema-changes.json";
 
 /// Whether a file that starts like this is an export.
 pub(crate) fn is_export(head: &[u8]) -> bool {
     rows::is_json(head) || rows::is_table(head)
 }
 
-/// Returns the first table in a folder; `None` for a file, or if it has none.
+/// Returns the first table in a folder that an export wrote, or the first one; `None` for a file, or if it has none.
 pub(crate) fn first_table(path: &Path) -> Option<PathBuf> {
-    tables_in(path).into_iter().next()
+    let tables = tables_in(path);
+    let is_ours = |path: &&PathBuf| Input::open(path).is_ok_and(|input| rows::is_table(input.head()));
+    tables.iter().find(is_ours).or_else(|| tables.first()).cloned()
 }
 
 fn tables_in(folder: &Path) -> Vec<PathBuf> {
@@ -43,7 +50,16 @@ pub(crate) struct ExportedFeed {
     readers: Vec<Reader>,
     /// The next row of each reader; `None` until it is read, and at its end.
     heads: Vec<Option<Row>>,
+    /// What describes the first record.
     schemas: SchemaList,
+    /// What describes the next one.
+    current: SchemaList,
+    /// The same, read; `None` until it is asked for.
+    set: Option<SchemaSet>,
+    /// Whether the descriptions are those of the export.
+    is_described: bool,
+    /// Descriptions that are in force from a record on.
+    changes: VecDeque<(u64, SchemaList)>,
     /// The number of the first record, and that of the next one if none is missing.
     first: Option<u64>,
     expected: u64,
@@ -60,24 +76,87 @@ impl ExportedFeed {
         if !is_folder {
             files.push(path.into());
         }
-        let mut readers = files.iter().map(|file| Reader::open(file)).collect::<Result<Vec<_>, _>>()?;
-        let mut schemas = SchemaList::new();
-        let beside = path.join(SCHEMA_FILE);
-        let beside = (is_folder && beside.exists()).then_some(beside);
-        if let Some(file) = schema.map(Path::to_path_buf).or(beside) {
-            let unclear = |error: crate::error::CliError| FeedError::Unclear {
-                path: file.clone(),
-                problem: error.to_string(),
-            };
-            schemas = list_in(&file).map_err(unclear)?;
+        let readers = files.iter().map(|file| Reader::open(file, is_folder));
+        let mut readers = readers.collect::<Result<Vec<_>, _>>()?;
+        let beside = |name: &str| Some(path.join(name)).filter(|file| is_folder && file.exists());
+        let (mut schemas, mut changes) = (SchemaList::new(), VecDeque::new());
+        match (schema.map(Path::to_path_buf), beside(CHANGES_FILE)) {
+            (None, Some(file)) => changes = rows::changes_in(&file)?.into(),
+            (given, _) => {
+                if let Some(file) = given.or_else(|| beside(SCHEMA_FILE)) {
+                    schemas = list_in(&file)
+                        .map_err(|error| FeedError::Unclear { path: file, problem: error.to_string() })?;
+                }
+            }
         }
         let heads = readers.iter_mut().map(|reader| reader.next(&mut schemas)).collect::<Result<_, _>>()?;
-        Ok(Self { readers, heads, schemas, first: None, expected: 0, holes: 0, undated: 0, log_side: 0 })
+        let (current, set, first, is_described) = (schemas.clone(), None, None, schema.is_none());
+        let (expected, holes, undated, log_side) = (0, 0, 0, 0);
+        let mut feed = Self {
+            readers,
+            heads,
+            schemas,
+            current,
+            set,
+            is_described,
+            changes,
+            first,
+            expected,
+            holes,
+            undated,
+            log_side,
+        };
+        if let Some((at, _)) = feed.next_row() {
+            // What describes the first record is there from the start.
+            let before = feed.heads[at].as_ref().map_or(0, Row::order);
+            feed.apply_until(before);
+            feed.schemas = feed.current.clone();
+        }
+        Ok(feed)
+    }
+
+    /// Returns the reader that has the next row, and the number by which that comes next.
+    fn next_row(&self) -> Option<(usize, u64)> {
+        let with_rows = self.heads.iter().enumerate();
+        with_rows.filter_map(|(at, head)| Some((at, head.as_ref()?.order()))).min_by_key(|(_, order)| *order)
+    }
+
+    /// Takes over the descriptions that are in force at the record with this number, and returns what changes.
+    fn apply_until(&mut self, sequence: u64) -> SchemaList {
+        let mut changes = SchemaList::new();
+        while self.changes.front().is_some_and(|(from, _)| *from <= sequence) {
+            self.changes.pop_front().into_iter().for_each(|(_, list)| changes.extend(&list));
+        }
+        self.apply(changes)
+    }
+
+    /// Takes over descriptions, and returns those that were not in force.
+    fn apply(&mut self, list: SchemaList) -> SchemaList {
+        let mut changes = SchemaList::new();
+        for (topic, json) in list.iter() {
+            let known = match topic {
+                MetaTopic::Log => self.current.of_log(),
+                MetaTopic::EventType(number) => self.current.of_type(number),
+            };
+            if known.unwrap_or_default() != json {
+                // It was short enough for the other list.
+                let _ = changes.insert(topic, json);
+            }
+        }
+        self.current.extend(&changes);
+        self.set = None;
+        changes
+    }
+
+    /// Whether the description of a type says that a payload is none of its events.
+    fn is_misfit(&mut self, event_type: u8, payload: &[u8]) -> bool {
+        let set = self.set.get_or_insert_with(|| self.current.to_set());
+        self.is_described && set.decode(event_type, payload).is_some_and(|decoded| decoded.is_err())
     }
 
     fn note(&mut self, sequence: u64, is_dated: bool) {
         // At the start of each segment the descriptions have numbers, too.
-        let descriptions = self.schemas.iter().count() as u64;
+        let descriptions = self.current.iter().filter(|(_, json)| !json.is_empty()).count() as u64;
         let is_next = sequence == self.expected || sequence == self.expected + descriptions;
         self.holes += u64::from(self.first.is_some() && !is_next);
         self.first.get_or_insert(sequence);
@@ -88,13 +167,25 @@ impl ExportedFeed {
 
 impl Feed for ExportedFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
-        let order = |(_, head): &(usize, &Option<Row>)| head.as_ref().map(Row::order);
-        let with_rows = self.heads.iter().enumerate().filter(|(_, head)| head.is_some());
-        let Some((at, _)) = with_rows.min_by_key(order) else { return Ok(Next::End) };
+        let next = self.next_row();
+        // At the end, those that no record has.
+        let changes = self.apply_until(next.map_or(u64::MAX, |(_, sequence)| sequence));
+        if !changes.is_empty() {
+            return Ok(Next::Described(changes));
+        }
+        let Some((at, _)) = next else { return Ok(Next::End) };
         let Some(row) = self.heads[at].take() else { return Ok(Next::End) };
         self.heads[at] = self.readers[at].next(&mut self.schemas)?;
         match row {
-            Row::Record { sequence, header, payload: bytes, is_dated } => {
+            Row::Described(list) => Ok(Next::Described(self.apply(list))),
+            Row::Record { header, payload: bytes, fits_at: Some(offset), .. }
+                if self.is_misfit(header.event_type, &bytes) =>
+            {
+                let what = "a payload that does not fit the description of its type, although the row says so; --schema FILE \
+                            takes it as it is";
+                Ok(unreadable(offset, self.readers[at].naming(what)))
+            }
+            Row::Record { sequence, header, payload: bytes, is_dated, .. } => {
                 self.note(sequence, is_dated);
                 payload.clear();
                 payload.extend_from_slice(&bytes);
@@ -102,11 +193,7 @@ impl Feed for ExportedFeed {
                 self.log_side += u64::from(gap.is_some());
                 Ok(Next::Kept(header))
             }
-            Row::Unreadable { offset, what } => Ok(Next::Lost(Loss {
-                gap: Gap::new(GapReason::NotReadable, 1),
-                timestamp: None,
-                skip: Some(Skip { offset, what }),
-            })),
+            Row::Unreadable { offset, what } => Ok(unreadable(offset, what)),
         }
     }
 
@@ -120,6 +207,9 @@ impl Feed for ExportedFeed {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.first.is_none() {
+            notes.push("the export holds no record, so the log gets none".into());
+        }
         let descriptions = self.schemas.iter().count() as u64;
         if self.holes > 0 || self.first.is_some_and(|first| first != descriptions) {
             notes.push(format!(
@@ -140,12 +230,12 @@ impl Feed for ExportedFeed {
                 self.log_side
             ));
         }
-        let late: u64 = self.readers.iter().map(Reader::late_descriptions).sum();
-        if late > 0 {
-            notes.push(format!("descriptions after the first record, left out: {late}"));
-        }
         notes
     }
+}
+
+fn unreadable(offset: u64, what: String) -> Next {
+    Next::Lost(Loss::skipped(GapReason::NotReadable, None, offset, what))
 }
 
 #[cfg(test)]

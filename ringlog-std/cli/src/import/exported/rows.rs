@@ -19,6 +19,9 @@ const TABLE: &str = "sequence,timestamp,time,event_type,flags,kind,";
 const PAYLOADS: &str = "encoding,payload";
 /// Longest line that is shown or kept: a payload in hexadecimal, its fields, and room.
 const LINE_BYTES_MAX: u64 = 4 << 20;
+/// Why a file is no export.
+const OTHER_HEADER: &str = "its first line is not one that `ringlog export` writes; if another program saved it, save it with \
+    commas and in UTF-8 without a mark at its start, or export the log again";
 /// Codes of reasons that are tried for one in words.
 const REASONS: std::ops::Range<u32> = 1..256;
 
@@ -42,8 +45,20 @@ pub(super) fn is_table(head: &[u8]) -> bool {
 /// A row.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Row {
-    Record { sequence: u64, header: EventHeader, payload: Vec<u8>, is_dated: bool },
-    Unreadable { offset: u64, what: String },
+    Record {
+        sequence: u64,
+        header: EventHeader,
+        payload: Vec<u8>,
+        is_dated: bool,
+        /// Where the row is, if it says that the payload fits the description of its type.
+        fits_at: Option<u64>,
+    },
+    /// Descriptions of the records that follow.
+    Described(SchemaList),
+    Unreadable {
+        offset: u64,
+        what: String,
+    },
 }
 
 impl Row {
@@ -51,7 +66,7 @@ impl Row {
     pub(super) const fn order(&self) -> u64 {
         match self {
             Self::Record { sequence, .. } => *sequence,
-            Self::Unreadable { .. } => 0,
+            Self::Described(_) | Self::Unreadable { .. } => 0,
         }
     }
 }
@@ -60,10 +75,11 @@ impl Row {
 #[derive(Debug)]
 pub(super) struct Reader {
     path: PathBuf,
+    /// Whether it is one of several.
+    is_of_folder: bool,
     rows: Rows,
     offset: u64,
     has_records: bool,
-    late_descriptions: u64,
 }
 
 #[derive(Debug)]
@@ -82,6 +98,7 @@ struct Line {
     event_type: u8,
     #[serde(default)]
     flags: u8,
+    payload_len: Option<u64>,
     text: Option<String>,
     hex: Option<String>,
     base64: Option<String>,
@@ -106,23 +123,33 @@ enum About {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self, FeedError> {
+    /// Opens a file; it may be one of the tables in a folder.
+    pub(super) fn open(path: &Path, is_of_folder: bool) -> Result<Self, FeedError> {
         let failed = |source| FeedError::Io { action: "open", what: path.display().to_string(), source };
         let input = Input::open(path).map_err(failed)?;
-        let rows = if is_table(input.head()) {
+        let head = input.head();
+        let is_table = is_table(head);
+        if !is_table && (is_of_folder || !head.is_empty() && !is_json(head)) {
+            return Err(FeedError::Unclear { path: path.into(), problem: OTHER_HEADER.into() });
+        }
+        let rows = if is_table {
             Rows::Table(Box::new(csv::Reader::from_reader(input)), csv::StringRecord::new())
         } else {
             Rows::Json(BufReader::with_capacity(256 * 1024, input), Vec::new())
         };
-        Ok(Self { path: path.into(), rows, offset: 0, has_records: false, late_descriptions: 0 })
+        Ok(Self { path: path.into(), is_of_folder, rows, offset: 0, has_records: false })
     }
 
     pub(super) const fn read_bytes(&self) -> u64 {
         self.offset
     }
 
-    pub(super) const fn late_descriptions(&self) -> u64 {
-        self.late_descriptions
+    /// Says what a row is, with the name of its file if there are several.
+    pub(super) fn naming(&self, what: &str) -> String {
+        match self.path.file_name().filter(|_| self.is_of_folder) {
+            Some(name) => format!("{}: {what}", name.display()),
+            None => what.into(),
+        }
     }
 
     /// Returns the next record; `None` at the end. Adds the descriptions before it.
@@ -137,7 +164,7 @@ impl Reader {
                     self.offset = reader.position().byte();
                     match read {
                         Ok(false) => return Ok(None),
-                        Ok(true) => table_row(record),
+                        Ok(true) => table_row(record, offset),
                         Err(error) if error.is_io_error() => return Err(failed(csv_io_error(error))),
                         Err(_) => Err("a row with more or fewer cells than the header, or no UTF-8"),
                     }
@@ -150,12 +177,13 @@ impl Reader {
                         [] if line.is_empty() => return Ok(None),
                         [] => continue,
                         text => match serde_json::from_slice::<Line>(text) {
-                            Ok(Line { meta: Some(about), schema, .. }) => {
-                                let is_late =
-                                    self.has_records || add_description(schemas, &about, schema).is_none();
-                                self.late_descriptions += u64::from(is_late);
-                                continue;
-                            }
+                            Ok(line) if line.meta.is_some() => match description(line) {
+                                Ok(list) if !self.has_records => {
+                                    schemas.extend(&list);
+                                    continue;
+                                }
+                                other => other.map(Row::Described),
+                            },
                             Ok(line) => json_row(line),
                             Err(_) => Err("a line that is no object with the keys of an export"),
                         },
@@ -163,18 +191,52 @@ impl Reader {
                 }
             };
             self.has_records = true;
-            return Ok(Some(row.unwrap_or_else(|what| Row::Unreadable { offset, what: what.into() })));
+            return Ok(Some(row.unwrap_or_else(|what| Row::Unreadable { offset, what: self.naming(what) })));
         }
     }
 }
 
-fn add_description(schemas: &mut SchemaList, about: &About, schema: Option<Box<RawValue>>) -> Option<()> {
-    let topic = match about {
-        About::Type(number) => MetaTopic::EventType(*number),
-        About::Log(name) if name == "log" => MetaTopic::Log,
-        About::Log(_) => return None,
+/// Reads a description; one without bytes says that there is none.
+fn description(line: Line) -> Result<SchemaList, &'static str> {
+    let topic = match line.meta {
+        Some(About::Type(number)) => MetaTopic::EventType(number),
+        Some(About::Log(name)) if name == "log" => MetaTopic::Log,
+        _ => return Err("a description of neither a type nor the log"),
     };
-    schemas.insert(topic, schema?.get().as_bytes()).ok()
+    let json = match (line.schema, line.hex) {
+        (Some(schema), None) => Some(schema.get().as_bytes().to_vec()),
+        (None, Some(hex)) => from_hexadecimal(&hex),
+        _ => None,
+    };
+    let mut list = SchemaList::new();
+    let json = json.ok_or("a description without one of \"schema\" and \"hex\", or it is not written so")?;
+    list.insert(topic, json).map_err(|_| "a description of more than 65,535 bytes")?;
+    Ok(list)
+}
+
+/// Reads the file that says from which record on each description is in force.
+pub(super) fn changes_in(path: &Path) -> Result<Vec<(u64, SchemaList)>, FeedError> {
+    let what = || path.display().to_string();
+    let content =
+        std::fs::read(path).map_err(|source| FeedError::Io { action: "read", what: what(), source })?;
+    let (mut found, mut offset): (Vec<(u64, SchemaList)>, u64) = (Vec::new(), 0);
+    for text in content.split_inclusive(|&byte| byte == b'\n') {
+        let line = serde_json::from_slice::<Line>(text).ok();
+        let change = line.and_then(|line| Some((line.sequence?, description(line).ok()?)));
+        match (change, found.last_mut()) {
+            (None, _) => {
+                let problem = "no line that says from which record on a description is in force; export the log again, or \
+                               describe all events by --schema";
+                return Err(FeedError::Damaged { path: path.into(), offset, problem: problem.into() });
+            }
+            (Some((from, list)), Some((same, lists))) if *same == from => lists.extend(&list),
+            (Some(change), _) => found.push(change),
+        }
+        offset += text.len() as u64;
+    }
+    // Written by hand, they may be in any order.
+    found.sort_by_key(|(from, _)| *from);
+    Ok(found)
 }
 
 fn json_row(line: Line) -> Result<Row, &'static str> {
@@ -192,7 +254,7 @@ fn json_row(line: Line) -> Result<Row, &'static str> {
         let (header, payload) = (Gap::header(line.timestamp), gap.to_payload().to_vec());
         // A GAP record of unknown time has no date with any clock.
         let is_dated = is_dated || line.timestamp == 0;
-        return Ok(Row::Record { sequence, header, payload, is_dated });
+        return Ok(Row::Record { sequence, header, payload, is_dated, fits_at: None });
     }
     let payload = match (line.text, line.hex, line.base64) {
         (Some(text), None, None) => Some(text.into_bytes()),
@@ -202,11 +264,14 @@ fn json_row(line: Line) -> Result<Row, &'static str> {
     };
     let payload =
         payload.ok_or("a line without one of \"text\", \"hex\", \"base64\", or it is not written so")?;
-    record(sequence, line.timestamp, line.event_type, line.flags, payload, is_dated)
+    if line.payload_len.is_some_and(|len| len != payload.len() as u64) {
+        return Err("a payload of another length than \"payload_len\"");
+    }
+    record((sequence, line.timestamp, line.event_type, line.flags), payload, is_dated, None)
 }
 
 /// Reads a row of a table; the payload is its last cell.
-fn table_row(row: &csv::StringRecord) -> Result<Row, &'static str> {
+fn table_row(row: &csv::StringRecord, offset: u64) -> Result<Row, &'static str> {
     let cell = |at: usize| row.get(at).unwrap_or_default();
     let number = |at: usize| {
         cell(at).parse::<u64>().map_err(|_| "a row whose number, time, type or flags are no number")
@@ -216,33 +281,33 @@ fn table_row(row: &csv::StringRecord) -> Result<Row, &'static str> {
     let (sequence, timestamp, is_dated) = (number(0)?, number(1)?, !cell(2).is_empty());
     let last = row.len().saturating_sub(1);
     // Eight columns: a table of payloads. The shortest typed table has as many, and its last cell is always hexadecimal.
-    let encoding = if matches!(cell(6), "text" | "hex" | "base64") && last == 7 { cell(6) } else { "hex" };
+    let is_plain = matches!(cell(6), "text" | "hex" | "base64") && last == 7;
+    let encoding = if is_plain { cell(6) } else { "hex" };
     let payload =
         bytes_of(encoding, cell(last)).ok_or("a payload that is not written as its encoding says")?;
-    if cell(5) == "gap" {
-        Gap::from_payload(&payload).ok_or("a gap without its 16 bytes")?;
-        return Ok(Row::Record {
-            sequence,
-            header: Gap::header(timestamp),
-            payload,
-            is_dated: is_dated || timestamp == 0,
-        });
-    }
-    record(sequence, timestamp, small(3)?, small(4)?, payload, is_dated)
+    let fits_at = match cell(5) {
+        "gap" => {
+            Gap::from_payload(&payload).ok_or("a gap without its 16 bytes")?;
+            let (header, is_dated) = (Gap::header(timestamp), is_dated || timestamp == 0);
+            return Ok(Row::Record { sequence, header, payload, is_dated, fits_at: None });
+        }
+        "event" => (!is_plain).then_some(offset),
+        "unfit" => None,
+        _ => return Err("a row whose kind is none of event, unfit and gap"),
+    };
+    record((sequence, timestamp, small(3)?, small(4)?), payload, is_dated, fits_at)
 }
 
 fn record(
-    sequence: u64,
-    timestamp: u64,
-    event_type: u8,
-    flags: u8,
+    (sequence, timestamp, event_type, flags): (u64, u64, u8, u8),
     payload: Vec<u8>,
     is_dated: bool,
+    fits_at: Option<u64>,
 ) -> Result<Row, &'static str> {
     let len = u16::try_from(payload.len()).map_err(|_| "a payload of more than 65,535 bytes")?;
     if flags > 15 {
         return Err("flags above 15, which no event has");
     }
     let header = EventHeader::new(timestamp, event_type, len).with_flags(flags);
-    Ok(Row::Record { sequence, header, payload, is_dated })
+    Ok(Row::Record { sequence, header, payload, is_dated, fits_at })
 }

@@ -96,3 +96,48 @@ fn a_row_that_is_no_record_is_a_loss_and_the_others_are_read() {
         assert!(!is_export(other.as_bytes()), "{other}");
     }
 }
+
+#[test]
+fn bytes_that_do_not_fit_what_the_row_says_are_a_loss_that_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export");
+    let style = PrintStyle { payload: PayloadForm::Hex, is_exact: true, ..PrintStyle::of(CatFormat::Json) };
+    let lines = String::from_utf8(write(style, None)).unwrap();
+    for (from, to) in
+        [("\"payload_len\":3,", "\"payload_len\":2,"), ("\"hex\":\"ff001b\"", "\"hex\":\"ff00\"")]
+    {
+        assert!(lines.contains(from), "{lines}");
+        std::fs::write(&path, lines.replacen(from, to, 1)).unwrap();
+        let (found, ..) = read(&path);
+        assert!(found[1].1.starts_with(b"a payload of another length"), "{to}");
+        assert_eq!(found.len(), records().len());
+    }
+    let tables = folder.path().join("tables");
+    std::fs::create_dir(&tables).unwrap();
+    let json = r#"[{"type":3,"name":"note","size":2,"fields":[{"name":"x","offset":0,"kind":"u16"}]}]"#;
+    std::fs::write(tables.join("schema.json"), json).unwrap();
+    let header = "sequence,timestamp,time,event_type,flags,kind,gap,x,payload (hex)\n";
+    let rows = [
+        "0,5,,3,0,event,,1,0100\n",
+        "1,5,,3,0,event,,1,01\n",
+        "2,5,,3,0,unfit,,,01\n",
+        "3,5,,3,0,banana,,1,0100\n",
+    ];
+    let table = tables.join("note.csv");
+    std::fs::write(&table, format!("{header}{}", rows.concat())).unwrap();
+    let (found, ..) = read(&tables);
+    let words = |at: usize| String::from_utf8_lossy(&found[at].1).into_owned();
+    // What cannot be read comes at once.
+    let lost: Vec<_> = (0..4).filter(|&at| found[at].0 == EventHeader::new(0, 0, 0)).collect();
+    assert_eq!(lost.len(), 2, "{found:?}");
+    assert!(words(lost[0]).starts_with("note.csv: a payload that does not fit"), "{}", words(lost[0]));
+    assert!(words(lost[1]).starts_with("note.csv: a row whose kind"), "{}", words(lost[1]));
+    // With other descriptions the bytes count.
+    let mut feed = ExportedFeed::open(&tables, Some(&tables.join("schema.json"))).unwrap();
+    assert!((0..2).all(|_| matches!(feed.next_event(&mut Vec::new()), Ok(Next::Kept(_)))));
+    // Saved by a spreadsheet.
+    std::fs::write(tables.join("other.csv"), header.replace(',', ";")).unwrap();
+    let refused = ExportedFeed::open(&tables, None).unwrap_err().to_string();
+    assert!(refused.contains("other.csv: its first line is not one"), "{refused}");
+    assert_eq!(first_table(&tables), Some(table));
+}

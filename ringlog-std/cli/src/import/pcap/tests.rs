@@ -181,7 +181,7 @@ fn all(file: &[u8]) -> (Vec<(u64, usize)>, usize, Option<String>) {
             Ok(Next::Event { timestamp, .. }) => found.push((timestamp / 1_000_000_000, payload.len())),
             Ok(Next::Lost(_)) => gaps += 1,
             Ok(Next::End) => return (found, gaps, None),
-            Ok(Next::Idle | Next::Kept(_)) => panic!("a file is never idle, and no log"),
+            Ok(Next::Idle | Next::Kept(_) | Next::Described(_)) => panic!("a file is never idle, and no log"),
             Err(error) => return (found, gaps, Some(error.to_string())),
         }
     }

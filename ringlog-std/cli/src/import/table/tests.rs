@@ -10,7 +10,7 @@ pub(super) fn drain(feed: &mut impl Feed) -> (Events, Vec<Loss>) {
         match feed.next_event(&mut payload).unwrap() {
             Next::Event { timestamp, .. } => rows.push((timestamp, payload.clone())),
             Next::Lost(loss) => losses.push(loss),
-            Next::Idle | Next::Kept(_) => panic!("a file is never idle, and no log"),
+            Next::Idle | Next::Kept(_) | Next::Described(_) => panic!("a file is never idle, and no log"),
             Next::End => return (rows, losses),
         }
     }

@@ -274,7 +274,7 @@ fn check(case: &Case, feed: &mut impl ChosenFeed) -> (usize, usize) {
                 lost += 1;
             }
             Next::End => break,
-            Next::Idle | Next::Kept(_) => panic!("a file is never idle, and no log"),
+            Next::Idle | Next::Kept(_) | Next::Described(_) => panic!("a file is never idle, and no log"),
         }
     }
     assert_eq!(events + lost, case.rows.len());

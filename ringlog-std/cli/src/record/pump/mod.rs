@@ -9,6 +9,7 @@ use crate::record::pace::Pace;
 use crate::terminal::messages::reopen_if_asked;
 use crate::terminal::signals::Stop;
 use ringlog::event::{EventHeader, Gap};
+use ringlog::storage::SchemaList;
 
 /// Steps between two checks of clock, signals and status; a pause checks them too.
 const STEPS_PER_LOOK: u32 = 256;
@@ -28,6 +29,9 @@ pub(crate) trait Sink {
 
     /// Writes a GAP record; waits for room.
     fn write_gap(&mut self, timestamp: u64, gap: Gap) -> Result<(), CliError>;
+
+    /// Describes the events that follow in another way; an empty description is none.
+    fn describe(&mut self, changes: &SchemaList) -> Result<(), CliError>;
 
     /// Shows the progress; called now and then.
     fn look(&mut self, progress: &Progress);
@@ -190,7 +194,7 @@ impl<S: Sink> Pump<'_, S> {
                 }
                 Next::Lost(loss) => self.lose(loss)?,
                 Next::Kept(header) => self.lose(Loss::left(1, Some(header.timestamp)))?,
-                Next::Idle => {}
+                Next::Idle | Next::Described(_) => {}
                 Next::End => return Ok(()),
             }
         }
@@ -228,6 +232,10 @@ impl<S: Sink> Pump<'_, S> {
                 Some(gap) => self.write_kept_gap(header.timestamp, gap)?,
                 None => return self.write(header),
             },
+            Next::Described(changes) => {
+                self.write_losses()?;
+                self.sink.describe(&changes)?;
+            }
             Next::Idle => self.steps_to_look = 0,
             Next::Lost(loss) => self.lose(loss)?,
             Next::End => return Ok(Some(Ended::Feed)),

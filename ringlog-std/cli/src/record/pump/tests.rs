@@ -35,6 +35,10 @@ impl Sink for Memory {
         self.gaps.push((self.headers.len(), timestamp, gap));
         Ok(())
     }
+    fn describe(&mut self, changes: &SchemaList) -> Result<(), CliError> {
+        self.said.push(format!("{} described after {} events", changes.len(), self.headers.len()));
+        Ok(())
+    }
     fn look(&mut self, _: &Progress) {}
     fn has_failed(&self) -> bool {
         self.fails_after.is_some_and(|count| self.headers.len() >= count)
