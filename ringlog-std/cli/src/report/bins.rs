@@ -245,6 +245,7 @@ mod tests {
         };
         assert_eq!(mean(&[f64::MAX, -f64::MAX, 6.0]), 2.0);
         assert!((mean(&[f64::MAX, f64::MAX, f64::MAX / 4.0]) / f64::MAX - 0.75).abs() < 1e-12);
+        assert!((mean(&[1.5e308, 1.5e308, 0.9e308]) / 1.3e308 - 1.0).abs() < 1e-12);
         assert_eq!(mean(&[1e-300, 3e-300]), 2e-300);
     }
 
