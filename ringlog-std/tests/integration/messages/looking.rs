@@ -48,7 +48,7 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     fs::write(folder.join("other/prices.csv"), "time,price\n1,2\n").unwrap();
     fs::create_dir(folder.join("none-chosen")).unwrap();
     fs::write(folder.join("none-chosen/schema.json"), "[]").unwrap();
-    fs::write(folder.join("ring"), b"1GOLGNIR").unwrap();
+    fs::write(folder.join("ring"), [&b"1GOLGNIR"[..], &[0; 4096]].concat()).unwrap();
     for kind in ["u8", "i8"] {
         let json = format!(
             r#"{{"type":1,"name":"t","size":1,"fields":[{{"name":"x","offset":0,"kind":"{kind}"}}]}}"#
