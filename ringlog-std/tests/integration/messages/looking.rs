@@ -17,7 +17,7 @@ fn exports(folder: &Path) -> Vec<Row> {
         run("an export into a folder that is one file", "export DIR/kinds DIR/full --to json"),
         run("tables into a folder that holds something", "export DIR/kinds DIR/full --to csv"),
         run("tables in the place of something else", "export DIR/kinds DIR/full --to csv --force"),
-        run("tables in the place of a file", "export DIR/kinds DIR/none.pcapng --to csv --force"),
+        run("tables in the place of a file", "export DIR/kinds DIR/full/thesis.doc --to csv --force"),
         run("tables into a folder that is not there", "export DIR/kinds DIR/missing/tables --to csv"),
         run("several tables into one file", "export DIR/kinds DIR/one.csv --to csv"),
         run("a table into a file", "export DIR/kinds DIR/one.csv --to csv --type type_1"),
