@@ -56,8 +56,8 @@ impl Target for Lines {
             done.is_lossy = left_out > 0 || other_layout > 0;
             if other_layout > 0 {
                 done.notes.push(format!(
-                    "rows of events with other fields than the table of {name}: {other_layout}; they have the bytes, and what is \
-                     under its names; OUT without the ending .csv is a folder with a table of each"
+                    "rows of events with other fields than the table of {name}, with their bytes and what is under its names: \
+                     {other_layout}; OUT without the ending .csv is a folder with a table of each"
                 ));
             }
             done.notes.push(format!(

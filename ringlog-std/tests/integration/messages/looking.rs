@@ -29,7 +29,7 @@ fn exports(folder: &Path) -> Vec<Row> {
         run("an export into a folder that is one file", "export DIR/kinds DIR/full --to json"),
         run("tables into a folder that holds something", "export DIR/kinds DIR/full --to csv"),
         run("tables in the place of something else", "export DIR/kinds DIR/full --to csv --force"),
-        run("tables in the place of a file", "export DIR/kinds DIR/none.pcapng --to csv --force"),
+        run("tables in the place of a file", "export DIR/kinds DIR/full/thesis.doc --to csv --force"),
         run("tables into a folder that is not there", "export DIR/kinds DIR/missing/tables --to csv"),
         run("several tables into one file", "export DIR/kinds DIR/one.csv --to csv"),
         run("a table into a file", "export DIR/kinds DIR/one.csv --to csv --type type_1"),
@@ -65,7 +65,7 @@ fn what_is_said_of_charts_and_exports_is_what_the_table_says() {
     unclear(&folder.join("unclear"));
     fs::create_dir(folder.join("none-chosen")).unwrap();
     fs::write(folder.join("none-chosen/schema.json"), "[]").unwrap();
-    fs::write(folder.join("ring"), b"1GOLGNIR").unwrap();
+    fs::write(folder.join("ring"), [&b"1GOLGNIR"[..], &[0; 4096]].concat()).unwrap();
     for kind in ["u8", "i8"] {
         let json = format!(
             r#"{{"type":1,"name":"t","size":1,"fields":[{{"name":"x","offset":0,"kind":"{kind}"}}]}}"#
