@@ -56,7 +56,7 @@ fn is_ringlog_file(path: &Path) -> bool {
         return false;
     }
     let is_writer = path.file_name().is_some_and(|name| name == WRITER_FILE)
-        && WriterFile::of(&folder_of(path)).state == WriterFileState::Good;
+        && WriterFile::of(folder_of(path)).state == WriterFileState::Good;
     is_writer || begins_like_a_ring(path) || head_of(path).is_ok_and(|head| head.starts_with(b"EVTL"))
 }
 

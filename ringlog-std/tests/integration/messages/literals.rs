@@ -267,7 +267,6 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "no test kills an export",
     ),
     ("written by ringlog export", "no message: a mark in files"),
-    ("in the folder of another log, which has only its own files", "the unit tests of exports make it"),
     ("the log's clock counts {}, {rate} a second", "the unit tests of exports make it"),
     ("with the time 0, which is none; `ringlog cat` shows them", "the unit tests of exports make it"),
     (
@@ -280,7 +279,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
     ),
     ("the export holds no record, so the log gets none", "the unit tests of imported exports make it"),
     (
-        "{}: records {from} to {to} went by retention before they were read; export again with --from-seq {to} or later, or keep more",
+        "{}: records {from} to {} went by retention before they were read; export again with --from-seq {to} or later, or keep more",
         "no test has retention that is faster than an export",
     ),
     ("no such format", "a format that was not built is refused before"),
