@@ -210,7 +210,7 @@ mod tests {
             (&segment, "a file of ringlog"),
             (&alone, "a file of ringlog"),
             (&ring, "a file of ringlog"),
-            (&other.join("page.html"), "its folder is that of a log"),
+            (&other.join("page.html"), "in the folder of another log"),
         ] {
             let refused = check_place(place, &log).unwrap_err().to_string();
             assert!(refused.contains(words) && refused.contains("; choose"), "{refused}");

@@ -328,7 +328,11 @@ mod tests {
                 check_next(&mut feed, &mut payload, &mut next, &mut losses);
             }
         }
-        while check_next(&mut feed, &mut payload, &mut next, &mut losses) {}
+        // A busy kernel still carries some of the last flood to the socket.
+        let end = std::time::Instant::now() + Duration::from_secs(5);
+        while check_next(&mut feed, &mut payload, &mut next, &mut losses)
+            || next < sent && std::time::Instant::now() < end
+        {}
         assert_eq!(next, sent, "what was dropped last is counted too");
         assert!(losses >= 5 && feed.look_for_loss().is_none(), "{losses}");
         assert!(feed.dropped().is_some_and(|dropped| (1..sent).contains(&dropped)));
