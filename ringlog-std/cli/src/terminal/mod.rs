@@ -8,5 +8,6 @@ pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod signals;
+pub(crate) mod verdict;
 pub(crate) mod words;
 pub(crate) mod zone;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use anstyle::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
@@ -20,13 +19,6 @@ pub(crate) fn eprint(line: &str) {
 /// Prints lines to standard output; escapes what could control a terminal.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     write_out(&printable_lines(text))
-}
-
-/// Prints a mark in a style, where standard output shows styles, and the text after it as [`print`] does.
-pub(crate) fn print_marked(mark: &str, style: Style, text: &str) -> Result<(), CliError> {
-    let mut out = anstream::stdout().lock();
-    write!(out, "{style}{mark}{style:#}{}", printable_lines(text)).map_err(CliError::Output)?;
-    out.flush().map_err(CliError::Output)
 }
 
 fn write_out(text: &str) -> Result<(), CliError> {
