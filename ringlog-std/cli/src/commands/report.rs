@@ -10,19 +10,23 @@ use crate::export::draft::Draft;
 use crate::export::place;
 use crate::options::filter_args::FilterArgs;
 use crate::options::look_args::ReportArgs;
+use crate::record::pump::Progress;
+use crate::record::status::{Gauges, Status};
 use crate::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
 use crate::report::gather::Gather;
 use crate::report::probe::Wanted;
 use crate::terminal::print::{eprint, print};
-use crate::terminal::progress::ReadProgress;
 use crate::terminal::signals::Stop;
 use crate::terminal::words::{counted, shell_word, size};
+use crate::values::Show;
 use ringlog::event::{ClockKind, file_flags};
 use ringlog::programs::{unreported_loss, verify_log_each};
 use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
 
 /// Faults that are listed on the page.
 const FAULTS_LISTED: usize = 200;
+/// Records between two looks at the clock.
+const RECORDS_PER_LOOK: u64 = 16_384;
 
 /// Reads and checks the log once, and writes the page. Exit codes as those of `verify`.
 pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
@@ -43,12 +47,18 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     let clock = LogScan::open(&args.log).ok().map(|scan| scan.header().clock());
     let filter = args.filter.to_filter(clock, &descriptions)?;
     let mut gather = Gather::new(filter, descriptions, wanted, args.latency.clone());
-    let mut progress = ReadProgress::of(&args.log);
+    let mut status = Status::new(Show::on_stderr(false), Some(bytes_of(&args.log)));
+    let mut progress = Progress::default();
     let check = verify_log_each(&args.log, |clock, event| {
-        progress.add(event.header.stride() as u64);
+        progress.events += 1;
+        progress.bytes += event.header.stride() as u64;
+        if progress.events.is_multiple_of(RECORDS_PER_LOOK) && status.is_due() {
+            progress.read_bytes = progress.bytes;
+            status.show(&progress, Gauges::default());
+        }
         gather.add(clock, event);
     })?;
-    drop(progress);
+    status.finish(&progress, 0);
     let missing = missing_ranges(&check);
     gather.mark_missing(&missing);
     let mut stats = gather.stats();
@@ -82,6 +92,16 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
         print(&format!("{line}\n"))?;
     }
     outcome(verdict, problem_of(&check, &args.log, "the page lists them"))
+}
+
+/// Returns the length of a log's files.
+fn bytes_of(log: &Path) -> u64 {
+    let of_folder =
+        || log.read_dir().into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok());
+    match log.metadata() {
+        Ok(file) if file.is_file() => file.len(),
+        _ => of_folder().map(|file| file.len()).sum(),
+    }
 }
 
 fn is_stdout(out: &Path) -> bool {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::place::foreign_entry;
 use crate::error::CliError;
 use crate::terminal::print::eprint;
-use ringlog::programs::{folder_of, temporary_name, temporary_start};
+use ringlog::programs::{folder_of, is_temporary, temporary_name, temporary_start};
 
 /// The ends of temporary names: of a new output, and of a folder that it replaces.
 const ENDS: [&str; 2] = [".partial", ".old"];
@@ -119,10 +119,7 @@ impl Drop for Draft {
 fn report_left(out: &Path, start: &OsStr) {
     for entry in folder_of(out).read_dir().into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let bytes = name.as_encoded_bytes();
-        if bytes.starts_with(start.as_encoded_bytes())
-            && ENDS.iter().any(|end| bytes.ends_with(end.as_bytes()))
-        {
+        if ENDS.iter().any(|end| is_temporary(&name, start, end)) {
             eprint(&format!(
                 "ringlog: {}: half of an output, of a program that was killed or is at work; remove it if none is",
                 entry.path().display()

@@ -5,7 +5,6 @@
 
 pub(crate) mod messages;
 pub(crate) mod print;
-pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod signals;
 pub(crate) mod verdict;
