@@ -36,7 +36,7 @@ pub(crate) fn create_temporary(
 
 /// Creates a file without a name, in the folder for temporary files. The kernel deletes it when it is closed.
 #[cfg(feature = "compressed")]
-pub(crate) fn create_unnamed() -> io::Result<File> {
+pub fn create_unnamed() -> io::Result<File> {
     let (file, path) = create_temporary(&Linux, &std::env::temp_dir(), OsStr::new(".ringlog-"), ".tmp")?;
     fs::remove_file(path)?;
     Ok(file)

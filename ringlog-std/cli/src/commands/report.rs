@@ -17,6 +17,7 @@ use crate::report::gather::Gather;
 use crate::report::probe::Wanted;
 use crate::terminal::print::{eprint, print};
 use crate::terminal::signals::Stop;
+use crate::terminal::standard_input::{is_standard, named};
 use crate::terminal::words::{counted, shell_word, size};
 use crate::values::Show;
 use ringlog::event::{ClockKind, file_flags};
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     stats.name_times(clock);
     let verdict = verdict_of(&check, &stats);
     let page = Page {
-        log: args.log.display().to_string(),
+        log: named(&args.log.display().to_string()).into_owned(),
         result: verdict.name(),
         verdict_words: verdict_words(&check, verdict),
         problems: problems(&check),
@@ -86,7 +87,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     write(&args.out, html.as_bytes())?;
     let (out, events) = (args.out.display(), counted(stats.events, "event"));
     let line = format!("{out}: {}: {events}, {}", verdict.name(), size(html.len() as u64));
-    if is_stdout(&args.out) {
+    if is_standard(&args.out) {
         eprint(&line);
     } else {
         print(&format!("{line}\n"))?;
@@ -104,13 +105,9 @@ fn bytes_of(log: &Path) -> u64 {
     }
 }
 
-fn is_stdout(out: &Path) -> bool {
-    out.as_os_str() == "-"
-}
-
 /// Refuses a page in the folder of a log, or in the place of its file.
 fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
-    if is_stdout(out) { Ok(()) } else { place::check("--out ", out, log) }
+    place::check("--out ", out, log)
 }
 
 /// Returns the ranges of sequences of which no record is there.
@@ -122,7 +119,7 @@ fn missing_ranges(check: &LogCheck) -> Vec<(u64, u64)> {
 
 /// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.
 fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    if is_stdout(out) {
+    if is_standard(out) {
         let mut stdout = io::stdout().lock();
         return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(CliError::Output);
     }
@@ -168,7 +165,11 @@ fn verdict_words(check: &LogCheck, verdict: Verdict) -> String {
 
 fn segment_row(segment: &SegmentCheck) -> SegmentRow {
     SegmentRow {
-        file: segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        file: Path::new(&*named(&segment.path.to_string_lossy()))
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         files: 1,
         verdict: segment.verdict.name(),
         badness: segment.verdict as u8,
@@ -184,7 +185,7 @@ fn problems(check: &LogCheck) -> Vec<String> {
         check.segments.iter().flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault)));
     let missing = check.missing.iter().map(ToString::to_string);
     let end = check.missing_end.iter().map(ToString::to_string);
-    faults.chain(missing).chain(end).take(FAULTS_LISTED).collect()
+    faults.chain(missing).chain(end).take(FAULTS_LISTED).map(|words| named(&words).into_owned()).collect()
 }
 
 /// Returns the filters as they were typed.

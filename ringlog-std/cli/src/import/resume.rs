@@ -3,7 +3,7 @@
 //! The log itself is the state. Each segment that a run with `--resume` writes says in its META record of the log which file
 //! its records are from. A file is read from its start, and each record that the log has of it is compared with what the file
 //! gives: the first one without a record is where the import continues. So nothing is stored that could be ahead of the
-//! records or behind them, whenever a run is killed, and a file that was replaced is found by its first row that differs.
+//! records or short of them, whenever a run is killed, and a file that was replaced is found by its first row that differs.
 #![forbid(unsafe_code)]
 
 use std::fs;

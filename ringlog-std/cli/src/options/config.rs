@@ -16,6 +16,7 @@ use crate::measure::pinning::{Pins, may_run_on};
 use crate::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::options::log_args::{LogArgs, LogPlan, RetentionArgs};
 use crate::service::ServiceConfig;
+use crate::terminal::standard_input::named;
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
 use ringlog::storage::{FullDisk, SchemaList};
@@ -166,7 +167,11 @@ impl ImportConfig {
         let schema = args.typed.schema.clone().filter(|_| is_export);
         let typed = match is_export {
             true => None,
-            false => args.typed.resolve(file, args.event_type, &args.log)?,
+            false => {
+                let is_stream = named(&file.to_string_lossy()) != file.to_string_lossy();
+                let name = if is_stream { Path::new("stdin") } else { file };
+                args.typed.resolve(name, args.event_type, &args.log)?
+            }
         };
         let is_folder = file.is_dir();
         let event_type = match format {

@@ -7,6 +7,7 @@ pub(crate) mod messages;
 pub(crate) mod print;
 pub(crate) mod screen;
 pub(crate) mod signals;
+pub(crate) mod standard_input;
 pub(crate) mod verdict;
 pub(crate) mod words;
 pub(crate) mod zone;

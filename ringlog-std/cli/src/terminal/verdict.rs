@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::words::printable_lines;
 use crate::error::CliError;
+use crate::terminal::standard_input::named;
 
 /// What a verdict means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +78,7 @@ impl ToneText {
     /// any case.
     pub(crate) fn print(&self) -> Result<(), CliError> {
         let mut out = anstream::stdout().lock();
-        out.write_all(self.styled().as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+        out.write_all(named(&self.styled()).as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
     }
 }
 
