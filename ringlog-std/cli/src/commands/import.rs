@@ -2,9 +2,10 @@
 
 use crate::error::{CliError, Outcome};
 use crate::feed::{Feed, FeedError, LineFeed, Next, Skip};
+use crate::import::table::TableOptions;
 use crate::import::{
-    ChosenFeed, ExportedFeed, Format, JsonFeed, Mark, PcapFeed, ResumedFeed, TableFeed, Taken, TypedFeed,
-    time_of_lines,
+    ChosenFeed, ExportedFeed, Format, JsonFeed, Mark, Passed, PcapFeed, ResumedFeed, TableFeed, Taken,
+    TypedFeed, time_of_lines,
 };
 use crate::options::args::ImportArgs;
 use crate::options::config::{ImportConfig, MaxBytes};
@@ -47,23 +48,29 @@ fn report_earlier(number: usize, all: usize) {
 }
 
 fn import(config: ImportConfig, stop: Stop) -> Result<Outcome, CliError> {
-    let mut config = config;
-    let taken = config.resumes.then(|| Taken::of(&config.file, &config.log)).transpose()?;
-    let mark = taken.as_ref().map(|it| it.mark.clone()).unwrap_or_default();
-    config.table.head_bytes = mark.head_bytes;
-    let Opened { mut feed, how, mark } = open_feed(&config, mark, &stop)?;
-    let mut how = how;
-    if let Some(taken) = &taken {
+    let mut taken = config
+        .resumes
+        .then(|| Taken::of(&config.file, &config.log.path, config.log.options.clone()))
+        .transpose()?;
+    let (mut feed, how) = loop {
+        let mark = taken.as_ref().map(|it| it.mark.clone()).unwrap_or_default();
+        let Opened { feed, how, mark } = open_feed(&config, mark, &stop)?;
+        let Some(taken) = &mut taken else { break (feed, how) };
         // Lines have the time of their import, and so may packets.
         let compares_times = !matches!(config.format, Format::Lines | Format::Pcap);
         let mut rest = ResumedFeed::new(feed, mark, compares_times)?;
-        let Some(words) = rest.pass(taken, &config.file, &config.log.path, &stop)? else {
-            eprint("ringlog: stopped before anything was imported; run it again");
-            return Ok(Outcome::Loss);
-        };
-        how = Some(how.map_or_else(|| words.clone(), |how| format!("{how}\n{words}")));
-        feed = Box::new(rest);
-    }
+        match rest.pass(taken, &config.file, &config.log.path, &stop)? {
+            Passed::UpTo(words) => {
+                break (Box::new(rest), Some(how.map_or_else(String::new, |how| how + "\n") + &words));
+            }
+            // What chose how that one is read does not hold for this one.
+            Passed::OfOther => taken.forget(),
+            Passed::Stopped => {
+                eprint("ringlog: stopped before anything was imported; run it again");
+                return Ok(Outcome::Loss);
+            }
+        }
+    };
     let introduction = introduction(&config, how);
     let mut session = record(Plan {
         feed: &mut *feed,
@@ -111,6 +118,7 @@ struct Opened {
 /// Opens the file as a feed; for tables, also says how they are read.
 fn open_feed(config: &ImportConfig, mark: Mark, stop: &Stop) -> Result<Opened, CliError> {
     let (file, event_type) = (&config.file, config.event_type);
+    let table = TableOptions { head_bytes: mark.head_bytes, ..config.table.clone() };
     let opened = |mut feed: Box<dyn Feed>, how| {
         if config.resumes {
             feed.leave_unfinished();
@@ -128,8 +136,8 @@ fn open_feed(config: &ImportConfig, mark: Mark, stop: &Stop) -> Result<Opened, C
             opened(Box::new(LineFeed::open(file, event_type)?), Some(time))
         }
         Format::Ringlog => opened(Box::new(ExportedFeed::open(file, config.schema.as_deref())?), None),
-        Format::Csv => typed(TableFeed::open(file, event_type, &config.table)?, "rows", config, mark, stop),
-        Format::Json => typed(JsonFeed::open(file, event_type, &config.table)?, "lines", config, mark, stop),
+        Format::Csv => typed(TableFeed::open(file, event_type, &table)?, "rows", config, mark, stop),
+        Format::Json => typed(JsonFeed::open(file, event_type, &table)?, "lines", config, mark, stop),
     }
 }
 
@@ -222,7 +230,6 @@ fn first_event(feed: &mut impl Feed, stop: &Stop) -> Result<First, FeedError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::table::TableOptions;
     use crate::input::OPENED_INPUTS;
 
     #[test]

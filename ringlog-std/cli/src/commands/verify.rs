@@ -9,6 +9,7 @@ use crate::options::args::VerifyArgs;
 use crate::read::lines::{WriterLine, damaged_words};
 use crate::read::stats::RecordStats;
 use crate::terminal::print::{eprint, print_json};
+use crate::terminal::standard_input::is_standard_input;
 use crate::terminal::verdict::{Tone, ToneText};
 use crate::terminal::words::{counted, grouped, size};
 use ringlog::event::{ClockKind, file_flags};
@@ -76,7 +77,8 @@ impl From<&SegmentCheck> for SegmentReport {
         let header = segment.header.as_ref();
         Self {
             file: segment.path.display().to_string(),
-            is_link: segment.is_link,
+            // The path of standard input is a link to the file that it is.
+            is_link: segment.is_link && !is_standard_input(&segment.path),
             verdict: segment.verdict.name(),
             base_sequence: segment.base_sequence,
             next_sequence: segment.next_sequence(),

@@ -12,6 +12,6 @@ pub(crate) mod typed;
 pub(crate) use exported::ExportedFeed;
 pub(crate) use guess::{Format, guess, time_of_lines};
 pub(crate) use pcap::{PACKET, PcapFeed};
-pub(crate) use resume::{Mark, ResumedFeed, Taken};
+pub(crate) use resume::{Mark, Passed, ResumedFeed, Taken};
 pub(crate) use table::{ChosenFeed, JsonFeed, TableFeed};
 pub(crate) use typed::TypedFeed;

@@ -12,13 +12,12 @@ use std::path::Path;
 
 use crate::error::CliError;
 use crate::feed::{Feed, FeedError, Loss, Next};
-use crate::options::log_args::LogPlan;
 use crate::terminal::signals::Stop;
 use crate::terminal::words::{counted, grouped};
 use ringlog::event::{Event, Gap};
 use ringlog::programs::{LogIndex, WRITER_FILE};
 use ringlog::schema::LogInfo;
-use ringlog::storage::{LogScan, OpenError, SchemaList, SyncError};
+use ringlog::storage::{LogScan, LogWriterOptions, OpenError, SchemaList, SyncError};
 
 /// Words of the log's description: the path, the device and inode.
 const PATH: &str = "import";
@@ -88,26 +87,28 @@ pub(crate) struct Taken {
     pub(crate) mark: Mark,
     /// Sequences of the segments that have them; none if the file is new to the log.
     segments: Vec<(u64, u64)>,
+    /// Whether one of them names the path of the file. An inode alone may have been another file's before.
+    has_path: bool,
     /// The sequence at which the log ends; `None` if it has no file.
     pub(crate) log_end: Option<u64>,
 }
 
 impl Taken {
     /// Looks for the records. First puts right what a kill left of the log, as the next run would do.
-    pub(crate) fn of(file: &Path, log: &LogPlan) -> Result<Self, CliError> {
-        let mut taken = Self { mark: Mark::of(file)?, segments: Vec::new(), log_end: None };
-        if !log.path.join(WRITER_FILE).exists() && LogScan::open(&log.path).is_err() {
+    pub(crate) fn of(file: &Path, log: &Path, options: LogWriterOptions) -> Result<Self, CliError> {
+        let mut taken = Self { mark: Mark::of(file)?, segments: Vec::new(), has_path: false, log_end: None };
+        if !log.join(WRITER_FILE).exists() && LogScan::open(log).is_err() {
             return Ok(taken);
         }
-        match log.options.clone().open(&log.path)?.close() {
+        match options.open(log)?.close() {
             Ok(_) | Err(SyncError::UnreportedLoss { .. } | SyncError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut scan = match LogScan::open(&log.path) {
+        let mut scan = match LogScan::open(log) {
             Err(OpenError::NoSegments { .. }) => return Ok(taken),
             other => other?,
         };
-        taken.log_end = Some(LogIndex::open(&log.path)?.next_sequence()?);
+        taken.log_end = Some(LogIndex::open(log)?.next_sequence()?);
         let starts: Vec<u64> = scan.segments().iter().map(|it| it.header.base_sequence).collect();
         let ends = starts.iter().skip(1).copied().chain(taken.log_end);
         for (start, end) in starts.iter().copied().zip(ends) {
@@ -118,23 +119,35 @@ impl Taken {
             if taken.segments.is_empty() {
                 (taken.mark.head_bytes, taken.mark.sample_rows) = (mark.head_bytes, mark.sample_rows);
             }
+            taken.has_path |= mark.path == taken.mark.path;
             taken.segments.push((start, end));
         }
         match starts.first() {
             Some(&first) if first > 0 && !taken.segments.is_empty() => Err(CliError::Unreadable(format!(
                 "{}: --resume: the log begins with record {first}, so what it had of {} is not known; import the rest \
                  without --resume",
-                log.path.display(),
+                log.display(),
                 file.display()
             ))),
             _ => Ok(taken),
         }
     }
 
-    /// Whether the log has no record of the file.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+    /// Forgets the segments, which are of another file.
+    pub(crate) fn forget(&mut self) {
+        self.segments.clear();
+        (self.mark.head_bytes, self.mark.sample_rows) = (None, None);
     }
+}
+
+/// What comparing a file with the log showed.
+pub(crate) enum Passed {
+    /// The file continues what the log has, in words.
+    UpTo(String),
+    /// The records are of a file that had the inode before.
+    OfOther,
+    /// A signal asked to stop.
+    Stopped,
 }
 
 /// The rest of a file.
@@ -161,28 +174,31 @@ impl ResumedFeed {
         Ok(feed)
     }
 
-    /// Passes over what the log has; `None` if a signal asked to stop. Else returns words about it.
+    /// Passes over what the log has.
     pub(crate) fn pass(
         &mut self,
         taken: &Taken,
         file: &Path,
         log: &Path,
         stop: &Stop,
-    ) -> Result<Option<String>, CliError> {
-        if taken.is_empty() {
-            return Ok(Some("nothing of the file is in the log yet".into()));
+    ) -> Result<Passed, CliError> {
+        if taken.segments.is_empty() {
+            return Ok(Passed::UpTo("nothing of the file is in the log yet".into()));
         }
         let mut scan = LogScan::open(log)?;
         for &(start, end) in &taken.segments {
             scan.seek(start)?;
             while scan.next_sequence() < end {
                 if stop.is_set() {
-                    return Ok(None);
+                    return Ok(Passed::Stopped);
                 }
                 let Some(event) = scan.next_event()? else { break };
                 let (sequence, from) = (event.sequence, self.feed.read_bytes());
                 if event.is_meta() || self.passes(&event)? {
                     continue;
+                }
+                if self.passed == 0 && !taken.has_path {
+                    return Ok(Passed::OfOther);
                 }
                 let place = (scan.segment().path.clone(), sequence);
                 return Err(self.differs(file, from, &place.0, place.1, taken));
@@ -196,7 +212,7 @@ impl ResumedFeed {
         self.mark.put_into(&mut schemas)?;
         self.schemas = schemas;
         let events = counted(self.passed, "event");
-        Ok(Some(format!(
+        Ok(Passed::UpTo(format!(
             "continuing after {events} of the file that the log has, at byte {}",
             grouped(self.at())
         )))

@@ -16,7 +16,7 @@ use crate::measure::pinning::{Pins, may_run_on};
 use crate::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::options::log_args::{LogArgs, LogPlan, RetentionArgs};
 use crate::service::ServiceConfig;
-use crate::terminal::standard_input::named;
+use crate::terminal::standard_input::is_standard_input;
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
 use ringlog::storage::{FullDisk, SchemaList};
@@ -168,8 +168,7 @@ impl ImportConfig {
         let typed = match is_export {
             true => None,
             false => {
-                let is_stream = named(&file.to_string_lossy()) != file.to_string_lossy();
-                let name = if is_stream { Path::new("stdin") } else { file };
+                let name = if is_standard_input(file) { Path::new("stdin") } else { file };
                 args.typed.resolve(name, args.event_type, &args.log)?
             }
         };

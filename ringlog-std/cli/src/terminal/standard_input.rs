@@ -49,6 +49,11 @@ fn spooled(mut input: File) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether this is the path of standard input as a file.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    TAKEN.get().is_some_and(|(_, taken)| path.as_os_str() == &**taken)
+}
+
 /// Returns a text in which standard input has its name instead of a path.
 pub(crate) fn named(text: &str) -> Cow<'_, str> {
     match TAKEN.get() {

@@ -104,7 +104,7 @@ mod tests {
         let styled = text.styled();
         assert_eq!(
             anstream::adapter::strip_str(&styled).to_string(),
-            "loss: \\u{1b}[2J in 1 file\na.evtl  clean\n"
+            "loss: \\u001b[2J in 1 file\na.evtl  clean\n"
         );
         assert!(styled.contains("\x1b[31m") && styled.contains("\x1b[32mclean\x1b[0m\n"), "{styled:?}");
     }

@@ -20,7 +20,10 @@ fn resumed(folder: &Path, name: &str, texts: &[&str], options: &str) -> Row {
     fs::remove_file(&path).unwrap();
     let _ = fs::remove_dir_all(&log);
     let row = said(name, folder, &output);
-    Row { said: row.said.lines().filter(|line| !line.starts_with("time: ")).collect::<Vec<_>>().join("\n"), ..row }
+    Row {
+        said: row.said.lines().filter(|line| !line.starts_with("time: ")).collect::<Vec<_>>().join("\n"),
+        ..row
+    }
 }
 
 const ONE: &str = "time,price\n1700000000,5\n";
@@ -45,14 +48,24 @@ fn without_start(folder: &Path) -> Row {
 pub(super) fn rows(folder: &Path) -> Vec<Row> {
     let file = folder.join("file");
     let named = |words: &str| {
-        let words: Vec<_> = words.split_whitespace().map(|it| if it == "FILE" { word(&file) } else { it }).collect();
-        said(&format!("`{}`", words.join(" ").replace(word(&file), "FILE")), folder, &ringlog_fed(&words, b"x\n"))
+        let words: Vec<_> =
+            words.split_whitespace().map(|it| if it == "FILE" { word(&file) } else { it }).collect();
+        said(
+            &format!("`{}`", words.join(" ").replace(word(&file), "FILE")),
+            folder,
+            &ringlog_fed(&words, b"x\n"),
+        )
     };
     let mut rows = vec![
         resumed(folder, "--resume of a file that is new", &[ONE], ""),
         resumed(folder, "--resume of a file that has grown", &[ONE, TWO], ""),
         resumed(folder, "--resume of a file without its last line end", &[ONE, TWO.trim_end()], ""),
-        resumed(folder, "--resume of a file that was replaced", &[TWO, "time,price\n1700000000,5\n1700000001,7\n"], ""),
+        resumed(
+            folder,
+            "--resume of a file that was replaced",
+            &[TWO, "time,price\n1700000000,5\n1700000001,7\n"],
+            "",
+        ),
         resumed(folder, "--resume of a file that was cut", &[TWO, ONE], ""),
         resumed(folder, "--resume and a full disk that leaves holes", &[ONE], "--full-disk drop"),
         without_start(folder),
