@@ -85,10 +85,8 @@ impl Mark {
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
     pub(crate) mark: Mark,
-    /// Sequences of the segments that have them; none if the file is new to the log.
-    segments: Vec<(u64, u64)>,
-    /// Whether one of them names the path of the file. An inode alone may have been another file's before.
-    has_path: bool,
+    /// What the segments that have them say, and their sequences; none if the file is new to the log.
+    segments: Vec<(Mark, u64, u64)>,
     /// The sequence at which the log ends; `None` if it has no file.
     pub(crate) log_end: Option<u64>,
 }
@@ -96,7 +94,7 @@ pub(crate) struct Taken {
 impl Taken {
     /// Looks for the records. First puts right what a kill left of the log, as the next run would do.
     pub(crate) fn of(file: &Path, log: &Path, options: LogWriterOptions) -> Result<Self, CliError> {
-        let mut taken = Self { mark: Mark::of(file)?, segments: Vec::new(), has_path: false, log_end: None };
+        let mut taken = Self { mark: Mark::of(file)?, segments: Vec::new(), log_end: None };
         if !log.join(WRITER_FILE).exists() && LogScan::open(log).is_err() {
             return Ok(taken);
         }
@@ -116,14 +114,11 @@ impl Taken {
             let Some(mark) = Mark::said_in(&scan.schemas()?).filter(|it| it.may_be(&taken.mark)) else {
                 continue;
             };
-            if taken.segments.is_empty() {
-                (taken.mark.head_bytes, taken.mark.sample_rows) = (mark.head_bytes, mark.sample_rows);
-            }
-            taken.has_path |= mark.path == taken.mark.path;
-            taken.segments.push((start, end));
+            taken.segments.push((mark, start, end));
         }
+        taken.read_as_at_first();
         match starts.first() {
-            Some(&first) if first > 0 && !taken.segments.is_empty() => Err(CliError::Unreadable(format!(
+            Some(&first) if first > 0 => Err(CliError::Unreadable(format!(
                 "{}: --resume: the log begins with record {first}, so what it had of {} is not known; import the rest \
                  without --resume",
                 log.display(),
@@ -133,10 +128,22 @@ impl Taken {
         }
     }
 
-    /// Forgets the segments, which are of another file.
-    pub(crate) fn forget(&mut self) {
-        self.segments.clear();
-        (self.mark.head_bytes, self.mark.sample_rows) = (None, None);
+    /// Takes over what the first segment says about how the file is read.
+    fn read_as_at_first(&mut self) {
+        let first = self.segments.first().map(|(mark, ..)| (mark.head_bytes, mark.sample_rows));
+        (self.mark.head_bytes, self.mark.sample_rows) = first.unwrap_or_default();
+    }
+
+    /// Whether a segment is of a file of another name, which had the inode.
+    fn has_other_name(&self) -> bool {
+        self.segments.iter().any(|(mark, ..)| mark.path != self.mark.path)
+    }
+
+    /// Forgets such segments.
+    pub(crate) fn forget_other_names(&mut self) {
+        let path = &self.mark.path;
+        self.segments.retain(|(mark, ..)| mark.path == *path);
+        self.read_as_at_first();
     }
 }
 
@@ -186,7 +193,7 @@ impl ResumedFeed {
             return Ok(Passed::UpTo("nothing of the file is in the log yet".into()));
         }
         let mut scan = LogScan::open(log)?;
-        for &(start, end) in &taken.segments {
+        for &(_, start, end) in &taken.segments {
             scan.seek(start)?;
             while scan.next_sequence() < end {
                 if stop.is_set() {
@@ -197,7 +204,7 @@ impl ResumedFeed {
                 if event.is_meta() || self.passes(&event)? {
                     continue;
                 }
-                if self.passed == 0 && !taken.has_path {
+                if self.passed == 0 && taken.has_other_name() {
                     return Ok(Passed::OfOther);
                 }
                 let place = (scan.segment().path.clone(), sequence);

@@ -124,5 +124,5 @@ fn a_file_of_a_log_is_read_from_a_pipe_and_an_export_is_written_to_one() {
     stdout_of(&ringlog_fed(&["salvage", "-", word(&salvaged)], &bytes));
     assert_eq!(events_of(&salvaged), events_of(&file));
     let config = ringlog_fed(&["serve", "--config", "-", "--print-config"], b"seed = 5\n");
-    assert!(String::from_utf8_lossy(stdout_of(&config)).contains("\nseed = 5\n"));
+    assert!(String::from_utf8_lossy(stdout_of(&config)).contains("\nseed = \"5\"\n"));
 }

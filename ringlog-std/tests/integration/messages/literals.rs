@@ -28,6 +28,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "-: standard input is a terminal; give a file, or pipe one: `ringlog cat - <FILE`",
         "tests have no terminal",
     ),
+    ("copy to a temporary file", "it takes a full disk"),
     ("this format is no text for a terminal; pipe it on, or name a file", "tests have no terminal"),
     (
         "cannot start a thread: {0}; end other threads, or raise the limit (`ulimit -u`)",
@@ -360,7 +361,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "the program waits: a test of `cli::replay` ends it",
     ),
     (
-        "missing: what {more} more of the log report",
+        ": what {more} more of the log report",
         "it takes more GAP records than a table shows well: a test of `cli::damage` has them",
     ),
     (

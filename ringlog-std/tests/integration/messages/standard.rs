@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::Row;
-use super::imports::said;
-use crate::cli::support::{ringlog, ringlog_fed, word};
+use super::imports::{import, said};
+use crate::cli::support::{ringlog, word};
 
 /// Imports the file of each text one after the other into one log; gives what the last one says.
 fn resumed(folder: &Path, name: &str, texts: &[&str], options: &str) -> Row {
@@ -29,6 +29,10 @@ fn resumed(folder: &Path, name: &str, texts: &[&str], options: &str) -> Row {
 const ONE: &str = "time,price\n1700000000,5\n";
 const TWO: &str = "time,price\n1700000000,5\n1700000001,6\n";
 
+const UNREADABLE: &str = r#"{"meta":7,"schema":{"type":7,"name":"tock","size":3,"fields":[{"name":"a","offset":0,"kind":"text"}]}}
+{"sequence":1,"timestamp":1796032800000000000,"time":"2026-11-30T10:00:00.000000000Z","event_type":7,"flags":0,"payload_len":3,"hex":"616263"}
+"#;
+
 /// A log whose first file was deleted.
 fn without_start(folder: &Path) -> Row {
     let (path, log) = (folder.join("grows.csv"), folder.join("log"));
@@ -50,11 +54,7 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
     let named = |words: &str| {
         let words: Vec<_> =
             words.split_whitespace().map(|it| if it == "FILE" { word(&file) } else { it }).collect();
-        said(
-            &format!("`{}`", words.join(" ").replace(word(&file), "FILE")),
-            folder,
-            &ringlog_fed(&words, b"x\n"),
-        )
+        said(&format!("`{}`", words.join(" ").replace(word(&file), "FILE")), folder, &ringlog(&words))
     };
     let mut rows = vec![
         resumed(folder, "--resume of a file that is new", &[ONE], ""),
@@ -69,6 +69,13 @@ pub(super) fn rows(folder: &Path) -> Vec<Row> {
         resumed(folder, "--resume of a file that was cut", &[TWO, ONE], ""),
         resumed(folder, "--resume and a full disk that leaves holes", &[ONE], "--full-disk drop"),
         without_start(folder),
+        import(
+            folder,
+            "an export with a description that cannot be read",
+            "a.json",
+            UNREADABLE.as_bytes(),
+            "",
+        ),
     ];
     for words in [
         "verify -",
