@@ -204,7 +204,8 @@ impl ResumedFeed {
                 if event.is_meta() || self.passes(&event)? {
                     continue;
                 }
-                if self.passed == 0 && taken.has_other_name() {
+                let is_other = taken.has_other_name() && self.begins_otherwise(&event);
+                if is_other {
                     return Ok(Passed::OfOther);
                 }
                 let place = (scan.segment().path.clone(), sequence);
@@ -223,6 +224,21 @@ impl ResumedFeed {
             "continuing after {events} of the file that the log has, at byte {}",
             grouped(self.at())
         )))
+    }
+
+    /// Whether the file, of which nothing was passed, cannot be the one that the log has, even if it is read in another way.
+    fn begins_otherwise(&self, event: &Event<'_>) -> bool {
+        self.passed == 0
+            && !event.header.is_gap()
+            && match &self.ahead {
+                Some(Next::Event { timestamp, .. }) if self.compares_times => {
+                    *timestamp != event.header.timestamp
+                }
+                Some(Next::Event { .. }) => self.payload != event.payload,
+                Some(Next::Kept(header)) => header.timestamp != event.header.timestamp,
+                Some(Next::End) => true,
+                _ => false,
+            }
     }
 
     /// The offset after what was passed, or after the step that is known already.
