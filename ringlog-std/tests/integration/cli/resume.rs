@@ -53,7 +53,8 @@ fn a_growing_file_is_imported_once_however_often_the_import_is_killed() {
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap();
-            if kills < 12 {
+            // Some runs reach the end of what is there, which is inside of a row.
+            if kills < 12 && !dice.one_in(3) {
                 std::thread::sleep(Duration::from_millis(dice.below(60)));
                 child.kill().unwrap();
                 kills += 1;
@@ -63,7 +64,7 @@ fn a_growing_file_is_imported_once_however_often_the_import_is_killed() {
             if ended.is_some() && taken == text.len() {
                 break;
             }
-            let more = (dice.below(300_000) as usize).min(text.len() - taken);
+            let more = (dice.below(120_000) as usize).min(text.len() - taken);
             File::options()
                 .append(true)
                 .open(&file)

@@ -16,10 +16,11 @@ fn resumed(folder: &Path, name: &str, texts: &[&str], options: &str) -> Row {
         fs::write(&path, text).unwrap();
         ringlog(&words)
     };
-    let output = texts.iter().map(import).last().unwrap();
+    let outputs: Vec<_> = texts.iter().map(import).collect();
+    let output = outputs.last().unwrap();
     fs::remove_file(&path).unwrap();
     let _ = fs::remove_dir_all(&log);
-    let row = said(name, folder, &output);
+    let row = said(name, folder, output);
     Row {
         said: row.said.lines().filter(|line| !line.starts_with("time: ")).collect::<Vec<_>>().join("\n"),
         ..row
