@@ -40,6 +40,7 @@ use options::config::ServeConfig;
 use options::config_file;
 use options::given_file::explained;
 use options::overview::with_overview;
+use options::standard;
 
 use terminal::messages::Output;
 use terminal::print::{eprint, print};
@@ -89,7 +90,8 @@ fn ringlog_args() -> Result<Option<RinglogArgs>, CliError> {
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
-    let command = args.command.unwrap_or(Command::Serve(Box::new(args.serve)));
+    let mut command = args.command.unwrap_or(Command::Serve(Box::new(args.serve)));
+    standard::resolve(&mut command)?;
     // A service has options for its messages.
     if !matches!(command, Command::Serve(_)) {
         Output::Plain.start(LevelFilter::Info);

@@ -82,6 +82,7 @@ fn feed(config: &ServeConfig, limits: Limits, service: &Service) -> Result<Sessi
         pace: Pace::new(config.rate),
         limits,
         log: config.log.clone(),
+        log_end: None,
         ring_bytes: config.ring_bytes,
         status: Status::new(config.show, None),
         service,

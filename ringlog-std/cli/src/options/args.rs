@@ -277,6 +277,9 @@ pub(crate) struct ImportArgs {
     pub(crate) event_type: Option<u8>,
     #[command(flatten)]
     pub(crate) typed: TypedOptions,
+    /// Record only what the log does not have yet of each file, which an import with --resume began
+    #[arg(long, conflicts_with_all = ["keep_bytes", "keep_for", "keep_files"])]
+    pub(crate) resume: bool,
     /// Captures: record the bytes of each packet alone, without the fields of the type `packet`
     #[arg(long)]
     pub(crate) payload_only: bool,

@@ -26,6 +26,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) pace: Pace,
     pub(crate) limits: Limits,
     pub(crate) log: LogPlan,
+    /// The sequence at which the log must end, if that was looked up.
+    pub(crate) log_end: Option<u64>,
     pub(crate) ring_bytes: usize,
     pub(crate) status: Status,
     pub(crate) service: &'a Service,
@@ -92,6 +94,13 @@ pub(crate) struct Session {
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let log = plan.log.describing(plan.feed.schemas());
     let mut recording = Recording::start(&log, plan.ring_bytes, plan.status, plan.service)?;
+    if plan.log_end.is_some_and(|end| !recording.continues_at(end)) {
+        recording.finish(&Progress::default())?;
+        return Err(CliError::Unreadable(format!(
+            "{}: another program has written the log meanwhile, so nothing was imported; run this again",
+            log.path.display()
+        )));
+    }
     // After the recorder and the workers, which begin where this thread is.
     log.place_producer();
     plan.introduction.lines().for_each(|line| info!(target: SERVE, "{line}"));
@@ -348,6 +357,7 @@ mod tests {
                 pace: Pace::new(Rate::Max),
                 limits: Limits { duration: None, max_bytes, stop: Stop::default() },
                 log: LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
+                log_end: None,
                 ring_bytes: 128 * 1024,
                 status: Status::new(Show::Nothing, None),
                 service: &Service::default(),

@@ -14,6 +14,7 @@ mod output;
 mod recover_image;
 mod replay;
 mod report;
+mod resume;
 mod ring;
 pub(crate) mod serve;
 mod serve_messages;

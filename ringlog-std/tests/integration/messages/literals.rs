@@ -15,6 +15,21 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "ringlog: {number} of {all} files are in the log; give the others again once the cause is mended",
         "it takes several files; a test of `cli::import` gives them",
     ),
+    ("ringlog: stopped before anything was imported; run it again", "it takes a signal in the right moment"),
+    (
+        "{}: another program has written the log meanwhile, so nothing was imported; run this again",
+        "it takes a second writer in the right moment",
+    ),
+    (
+        "{}: --resume: {error}; import it without --resume",
+        "it takes a path of thousands of bytes and a capture of thousands of interfaces",
+    ),
+    (
+        "-: standard input is a terminal; give a file, or pipe one: `ringlog cat - <FILE`",
+        "tests have no terminal",
+    ),
+    ("copy to a temporary file", "it takes a full disk"),
+    ("this format is no text for a terminal; pipe it on, or name a file", "tests have no terminal"),
     (
         "cannot start a thread: {0}; end other threads, or raise the limit (`ulimit -u`)",
         "a limit on threads leaves none for the recorder either",
@@ -346,7 +361,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "the program waits: a test of `cli::replay` ends it",
     ),
     (
-        "missing: what {more} more of the log report",
+        ": what {more} more of the log report",
         "it takes more GAP records than a table shows well: a test of `cli::damage` has them",
     ),
     (

@@ -42,6 +42,7 @@ mod runs;
 #[cfg(feature = "cli")]
 mod service;
 mod sources;
+mod standard;
 #[cfg(feature = "cli")]
 mod typed;
 #[cfg(feature = "cli")]
