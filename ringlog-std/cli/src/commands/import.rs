@@ -64,7 +64,7 @@ fn import(config: ImportConfig, stop: Stop) -> Result<Outcome, CliError> {
                 break (Box::new(rest), Some(how.map_or_else(String::new, |how| how + "\n") + &words));
             }
             // What chose how that one is read does not hold for this one.
-            Passed::OfOther => taken.forget_other_names(),
+            Passed::OfOther => taken.forget_others(),
             Passed::Stopped => {
                 eprint("ringlog: stopped before anything was imported; run it again");
                 return Ok(Outcome::Loss);

@@ -9,6 +9,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use crate::error::CliError;
 use crate::feed::{Feed, FeedError, Loss, Next};
@@ -19,7 +20,7 @@ use ringlog::programs::{LogIndex, WRITER_FILE};
 use ringlog::schema::LogInfo;
 use ringlog::storage::{LogScan, LogWriterOptions, OpenError, SchemaList, SyncError};
 
-/// Words of the log's description: the path, the device and inode.
+/// Words of the log's description: the path; the device, the inode, and when the file was made if the file system knows.
 const PATH: &str = "import";
 const IDENTITY: &str = "import_file";
 /// How much of the file chose how a table is read, and by how many rows a type was inferred. A longer file could choose
@@ -40,9 +41,12 @@ impl Mark {
     fn of(file: &Path) -> Result<Self, CliError> {
         let path = fs::canonicalize(file).map_err(CliError::io("open", file))?;
         let metadata = path.metadata().map_err(CliError::io("open", file))?;
+        // The inode of a file that was deleted is soon that of another one, which was made later.
+        let made = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let made = made.map_or_else(String::new, |time| format!(":{}", time.as_nanos()));
         Ok(Self {
             path: path.to_string_lossy().into_owned(),
-            identity: format!("{}:{}", metadata.dev(), metadata.ino()),
+            identity: format!("{}:{}{made}", metadata.dev(), metadata.ino()),
             ..Self::default()
         })
     }
@@ -61,6 +65,11 @@ impl Mark {
     /// Whether both may name one file: it may have been renamed, or copied to the place of the other.
     fn may_be(&self, other: &Self) -> bool {
         self.path == other.path || self.identity == other.identity
+    }
+
+    /// Whether both name one file, if nobody has changed what is in it.
+    fn is(&self, other: &Self) -> bool {
+        self.path == other.path && self.identity == other.identity
     }
 
     fn put_into(&self, list: &mut SchemaList) -> Result<(), CliError> {
@@ -134,15 +143,15 @@ impl Taken {
         (self.mark.head_bytes, self.mark.sample_rows) = first.unwrap_or_default();
     }
 
-    /// Whether a segment is of a file of another name, which had the inode.
-    fn has_other_name(&self) -> bool {
-        self.segments.iter().any(|(mark, ..)| mark.path != self.mark.path)
+    /// Whether a segment is of a file that had the name or the inode, and need not be this one.
+    fn has_others(&self) -> bool {
+        self.segments.iter().any(|(mark, ..)| !mark.is(&self.mark))
     }
 
     /// Forgets such segments.
-    pub(crate) fn forget_other_names(&mut self) {
-        let path = &self.mark.path;
-        self.segments.retain(|(mark, ..)| mark.path == *path);
+    pub(crate) fn forget_others(&mut self) {
+        let own = &self.mark;
+        self.segments.retain(|(mark, ..)| mark.is(own));
         self.read_as_at_first();
     }
 }
@@ -151,7 +160,7 @@ impl Taken {
 pub(crate) enum Passed {
     /// The file continues what the log has, in words.
     UpTo(String),
-    /// The records are of a file that had the inode before.
+    /// The records are of a file that had the name or the inode before.
     OfOther,
     /// A signal asked to stop.
     Stopped,
@@ -204,7 +213,7 @@ impl ResumedFeed {
                 if event.is_meta() || self.passes(&event)? {
                     continue;
                 }
-                let is_other = taken.has_other_name() && self.begins_otherwise(&event);
+                let is_other = taken.has_others() && self.begins_otherwise(&event);
                 if is_other {
                     return Ok(Passed::OfOther);
                 }

@@ -97,6 +97,11 @@ fn a_growing_file_is_imported_once_however_often_the_import_is_killed() {
         let refused = ringlog(&words);
         assert_code(&refused, 1);
         assert!(String::from_utf8_lossy(&refused.stderr).contains("its event 2 between bytes "));
+        // After a rotation the name is that of a new file.
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, "time,price,name\n1700000000011,5,x\n").unwrap();
+        let resumed = || number(&json_of(&ringlog(&[&words[..], &[&"--json"]].concat())), "events");
+        assert_eq!((resumed(), resumed()), (1, 0));
         [log, one].iter().for_each(|log| fs::remove_dir_all(log).unwrap());
     }
 }
