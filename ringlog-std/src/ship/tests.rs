@@ -1,0 +1,1 @@
+//! A server that loses, delays and refuses.
