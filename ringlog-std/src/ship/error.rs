@@ -83,3 +83,103 @@ impl From<Opening> for ShipError {
         }
     }
 }
+
+/// Why a stream is not pulled, or not any further.
+///
+/// ```no_run
+/// use ringlog::ship::{Login, LogPuller, PullError};
+///
+/// match LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy") {
+///     Err(PullError::Closed { path }) => eprintln!("{} is whole", path.display()),
+///     other => drop(other?),
+/// }
+/// # Ok::<(), PullError>(())
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PullError {
+    /// The server or the stream.
+    #[error(transparent)]
+    Ship(#[from] ShipError),
+    /// The log was closed.
+    #[error("{}: this log was closed, and nothing is added to it; pull into another folder", path.display())]
+    Closed {
+        /// Its folder.
+        path: std::path::PathBuf,
+    },
+    /// The folder has another log.
+    #[error("{}: the stream is of log {log:032x}, the folder has another one; pull into another folder", path.display())]
+    OtherLog {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// The identity of the stream's log.
+        log: u128,
+    },
+    /// A message is not as a shipper makes them.
+    #[error("the message with record {first}: {why}; compare the stream with its log")]
+    Message {
+        /// Its first record.
+        first: u64,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A message is no run of records, or was deleted.
+    #[error("the stream's message {position} {why}; no record after it can be pulled into this folder")]
+    Foreign {
+        /// Its sequence in the stream.
+        position: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// The log had deleted records before they were shipped.
+    #[error(
+        "the log had deleted records {first} to {} before they were shipped: sequences in a log never jump, so pull what comes \
+         after them into another folder (`--from-record {next}`)",
+        next - 1
+    )]
+    Gap {
+        /// The first of them.
+        first: u64,
+        /// The record that the stream continues with.
+        next: u64,
+    },
+    /// The stream has deleted messages that were not pulled yet.
+    #[error(
+        "the stream begins with record {first} and this log ends before record {next}; pull into another folder"
+    )]
+    Trimmed {
+        /// The log's next record.
+        next: u64,
+        /// The stream's first.
+        first: u64,
+    },
+    /// The log has more than the stream.
+    #[error("this log ends before record {next}, the stream before record {end}; pull into another folder")]
+    Ahead {
+        /// The log's next record.
+        next: u64,
+        /// The stream's.
+        end: u64,
+    },
+    /// The message with this record began in an earlier file of the log.
+    #[error("{}: record {sequence} is in an earlier file; pull into another folder", path.display())]
+    Differs {
+        /// The last file.
+        path: std::path::PathBuf,
+        /// The record.
+        sequence: u64,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The system reported an error.
+    #[error("{}: cannot {action}: {source}; check the folder, its permissions and the disk", path.display())]
+    Io {
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// The action that failed.
+        action: &'static str,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}

@@ -11,6 +11,11 @@
 
 use std::fmt;
 
+use crate::event::{Gap, GapReason};
+
+/// The flag of every stored record.
+const COMMITTED: u8 = 0x80;
+
 /// The name of the header.
 pub(crate) const NAME: &str = "Ringlog-Run";
 /// The format of messages, and what a stream's metadata say of it.
@@ -85,6 +90,16 @@ impl fmt::Display for RunHeader {
     }
 }
 
+/// Returns the GAP record that stands for records that a log no longer has.
+pub(crate) fn gap_record() -> Vec<u8> {
+    let gap = Gap { log_side: true, ..Gap::new(GapReason::ReaderOverrun, 0) };
+    let mut header = Gap::header(0);
+    header.flags |= COMMITTED;
+    let mut bytes = header.to_bytes().to_vec();
+    bytes.extend_from_slice(&gap.to_payload());
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +131,9 @@ mod tests {
         for cut in 0..text.len() {
             assert_eq!(RunHeader::decode(&text[..cut]), None, "{cut}");
         }
-        for (from, to) in [("1 r", "2 r"), ("1 r", "1 x"), (" 7 ", " 07 "), (" 64", "  64"), ("0000000c", "0000000c 1")] {
+        for (from, to) in
+            [("1 r", "2 r"), ("1 r", "1 x"), (" 7 ", " 07 "), (" 64", "  64"), ("0000000c", "0000000c 1")]
+        {
             assert_eq!(RunHeader::decode(&text.replacen(from, to, 1)), None, "{from} -> {to}");
         }
     }

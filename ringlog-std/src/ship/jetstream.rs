@@ -29,8 +29,13 @@ pub(crate) trait Wire {
     /// Sends a request and waits for the answer.
     fn request(&mut self, subject: &str, body: Vec<u8>) -> Result<Vec<u8>, Silence>;
     /// Sends a message. Its acknowledgement comes with `token`.
-    fn publish(&mut self, token: u64, subject: &str, headers: [(&str, String); 2], payload: &[u8])
-    -> Result<(), Silence>;
+    fn publish(
+        &mut self,
+        token: u64,
+        subject: &str,
+        headers: [(&str, String); 2],
+        payload: &[u8],
+    ) -> Result<(), Silence>;
     /// Waits for an acknowledgement; `None` if none came in this time.
     fn answer(&mut self, wait: Duration) -> Result<Option<(u64, Vec<u8>)>, Silence>;
     /// Returns how often the connection was made.
@@ -79,11 +84,33 @@ impl<W: Wire> JetStream<W> {
         Ok(target)
     }
 
+    /// Opens a stream to read it.
+    pub(crate) fn open_to_read(wire: W, stream: &str) -> Result<Self, Silence> {
+        let mut target = Self { wire, stream: stream.into(), subject: String::new(), run_bytes: 0 };
+        match target.info()? {
+            Some(info) if info["config"]["metadata"]["ringlog-format"].as_str() == Some(FORMAT) => Ok(target),
+            Some(_) => Err(Silence::Wrong(format!(
+                "the stream {stream} is not of a log, or of another version of ringlog; give the name that `ship` has printed"
+            ))),
+            None => Err(Silence::Wrong(format!(
+                "the server has no stream {stream}; give the name that `ship` has printed"
+            ))),
+        }
+    }
+
+    /// Returns the positions of the first and the last message.
+    pub(crate) fn bounds(&mut self) -> Result<(Position, Position), Silence> {
+        let Some(info) = self.info()? else { return Err(no_stream(&self.stream)) };
+        let number = |name: &str| info["state"][name].as_u64().unwrap_or(0);
+        Ok((number("first_seq").max(1), number("last_seq")))
+    }
+
     fn api(&mut self, call: &str, body: &Value) -> Result<Value, Silence> {
         let subject = format!("$JS.API.{call}.{}", self.stream);
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let answer = self.wire.request(&subject, body)?;
-        serde_json::from_slice(&answer).map_err(|_| Silence::Away(format!("an answer to {call} that can be read")))
+        serde_json::from_slice(&answer)
+            .map_err(|_| Silence::Away(format!("an answer to {call} that can be read")))
     }
 
     /// Returns what the leader says of the stream; `None` if there is none.
@@ -145,8 +172,11 @@ impl<W: Wire> JetStream<W> {
         }
         self.run_bytes = run_bytes;
         let needed = run_bytes + LONGEST_RECORD + HEADER_BYTES;
-        let limit = config["max_msg_size"].as_i64().and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0);
-        for (name, limit) in [("max_payload of the server", Some(max_payload)), ("max_msg_size of the stream", limit)] {
+        let limit =
+            config["max_msg_size"].as_i64().and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0);
+        for (name, limit) in
+            [("max_payload of the server", Some(max_payload)), ("max_msg_size of the stream", limit)]
+        {
             if let Some(limit) = limit.filter(|limit| *limit < needed) {
                 return wrong(format!(
                     "the {name} is {limit} bytes, and a run may take {needed}; raise it (stream {stream})"
@@ -160,7 +190,10 @@ impl<W: Wire> JetStream<W> {
             && config["mirror"].is_null()
             && config["sources"].as_array().is_none_or(Vec::is_empty);
         let subjects = config["subjects"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let subject = subjects.first().and_then(Value::as_str).filter(|it| subjects.len() == 1 && !it.contains(['*', '>']));
+        let subject = subjects
+            .first()
+            .and_then(Value::as_str)
+            .filter(|it| subjects.len() == 1 && !it.contains(['*', '>']));
         let (true, Some(subject)) = (is_plain, subject) else {
             return wrong(format!(
                 "the stream {stream} must have the retention `limits`, one subject without wildcards, acknowledgements, no \
@@ -244,7 +277,9 @@ impl From<Silence> for Opening {
 }
 
 fn no_stream(stream: &str) -> Silence {
-    Silence::Wrong(format!("the server has no stream {stream}; make it with `--create`, or give another name (`--stream`)"))
+    Silence::Wrong(format!(
+        "the server has no stream {stream}; make it with `--create`, or give another name (`--stream`)"
+    ))
 }
 
 /// Refuses servers that do not keep a stream's metadata.
@@ -252,7 +287,9 @@ fn check_version(version: &str) -> Result<(), Silence> {
     let mut numbers = version.split('.').map(|number| number.parse::<u64>().unwrap_or(0));
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found < (2, 10) {
-        return Err(Silence::Wrong(format!("the server has version {version}; use nats-server 2.10 or later")));
+        return Err(Silence::Wrong(format!(
+            "the server has version {version}; use nats-server 2.10 or later"
+        )));
     }
     Ok(())
 }
@@ -261,7 +298,10 @@ fn check_version(version: &str) -> Result<(), Silence> {
 fn error_of(answer: &Value) -> Option<(u64, String)> {
     let error = answer.get("error")?;
     let code = error["err_code"].as_u64().unwrap_or(0);
-    Some((code, format!("{} (code {code})", error["description"].as_str().unwrap_or("an error without words"))))
+    Some((
+        code,
+        format!("{} (code {code})", error["description"].as_str().unwrap_or("an error without words")),
+    ))
 }
 
 /// Reads an acknowledgement.
@@ -273,7 +313,9 @@ fn outcome_of(body: &[u8], stream: &str) -> Outcome {
         Some((code, _)) if WRONG_LAST.contains(&code) => Outcome::Refused,
         Some((code, why)) if NEVER.contains(&code) => Outcome::Never(why),
         Some((_, why)) => Outcome::Busy(why),
-        None if answer["stream"].as_str() != Some(stream) => Outcome::Never("another stream has taken the subject".into()),
+        None if answer["stream"].as_str() != Some(stream) => {
+            Outcome::Never("another stream has taken the subject".into())
+        }
         None => answer["seq"].as_u64().map_or(Outcome::Refused, Outcome::Stored),
     }
 }
@@ -287,10 +329,22 @@ mod tests {
         let cases = [
             (r#"{"stream":"S","seq":7}"#, Outcome::Stored(7)),
             (r#"{"stream":"S","seq":7,"duplicate":true}"#, Outcome::Stored(7)),
-            (r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 5"}}"#, Outcome::Refused),
-            (r#"{"error":{"code":429,"err_code":10158,"description":"busy"}}"#, Outcome::Busy("busy (code 10158)".into())),
-            (r#"{"error":{"code":400,"err_code":10077,"description":"full"}}"#, Outcome::Busy("full (code 10077)".into())),
-            (r#"{"error":{"code":400,"err_code":10054,"description":"large"}}"#, Outcome::Never("large (code 10054)".into())),
+            (
+                r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 5"}}"#,
+                Outcome::Refused,
+            ),
+            (
+                r#"{"error":{"code":429,"err_code":10158,"description":"busy"}}"#,
+                Outcome::Busy("busy (code 10158)".into()),
+            ),
+            (
+                r#"{"error":{"code":400,"err_code":10077,"description":"full"}}"#,
+                Outcome::Busy("full (code 10077)".into()),
+            ),
+            (
+                r#"{"error":{"code":400,"err_code":10054,"description":"large"}}"#,
+                Outcome::Never("large (code 10054)".into()),
+            ),
             (r#"{"stream":"T","seq":7}"#, Outcome::Never("another stream has taken the subject".into())),
             ("", Outcome::Busy("no stream takes the subject at this moment".into())),
         ];
@@ -301,7 +355,9 @@ mod tests {
 
     #[test]
     fn a_server_without_metadata_is_refused() {
-        for (version, is_ok) in [("2.9.10", false), ("2.10.0", true), ("2.12.8", true), ("3.0.0-beta", true), ("", false)] {
+        for (version, is_ok) in
+            [("2.9.10", false), ("2.10.0", true), ("2.12.8", true), ("3.0.0-beta", true), ("", false)]
+        {
             assert_eq!(check_version(version).is_ok(), is_ok, "{version}");
         }
     }

@@ -14,6 +14,8 @@ mod jetstream;
 mod login;
 mod nats;
 mod options;
+mod pull;
+mod pulled;
 mod runs;
 mod shipper;
 mod target;
@@ -21,6 +23,7 @@ mod target;
 mod tests;
 mod window;
 
-pub use error::ShipError;
+pub use error::{PullError, ShipError};
 pub use login::{Login, Secret};
 pub use options::{LogShipper, ShipOptions, ShipStatus};
+pub use pull::LogPuller;

@@ -36,12 +36,15 @@ impl NatsWire {
     /// Connects to one of the servers, which are separated by commas.
     pub(crate) fn connect(servers: &str, login: &Login) -> Result<Self, Silence> {
         let built = Builder::new_current_thread().enable_all().build();
-        let runtime = built.map_err(|error| Silence::Wrong(format!("cannot start the client: {error}; end other programs")))?;
+        let runtime = built.map_err(|error| {
+            Silence::Wrong(format!("cannot start the client: {error}; end other programs"))
+        })?;
         let addresses = addresses_of(servers)?;
         let ends = Arc::new(AtomicU64::new(0));
         let (client, answers, inbox) = runtime.block_on(async {
             let options = options_of(login, &ends).await?;
-            let client = options.connect(addresses).await.map_err(|error| connect_words(error.kind(), servers))?;
+            let client =
+                options.connect(addresses).await.map_err(|error| connect_words(error.kind(), servers))?;
             let inbox = client.new_inbox();
             let answers = client.subscribe(format!("{inbox}.*")).await;
             let answers = answers.map_err(|_| Silence::Away(format!("the server {servers}")))?;
@@ -52,8 +55,10 @@ impl NatsWire {
 }
 
 fn addresses_of(servers: &str) -> Result<Vec<async_nats::ServerAddr>, Silence> {
-    let parsed: Result<Vec<async_nats::ServerAddr>, _> = servers.split(',').map(|server| server.trim().parse()).collect();
-    let parsed = parsed.map_err(|_| Silence::Wrong("not the address of a server; write it as nats://HOST:PORT".into()))?;
+    let parsed: Result<Vec<async_nats::ServerAddr>, _> =
+        servers.split(',').map(|server| server.trim().parse()).collect();
+    let parsed = parsed
+        .map_err(|_| Silence::Wrong("not the address of a server; write it as nats://HOST:PORT".into()))?;
     if parsed.iter().any(|address: &async_nats::ServerAddr| address.has_user_pass()) {
         let advice = "a password does not belong into an address, which others can see; give a file or use the environment";
         return Err(Silence::Wrong(advice.into()));
@@ -90,9 +95,14 @@ async fn options_of(login: &Login, ends: &Arc<AtomicU64>) -> Result<ConnectOptio
         None => options,
         Some(Secret::Token(token)) => options.token(token.clone()),
         Some(Secret::Nkey(seed)) => options.nkey(seed.clone()),
-        Some(Secret::Password { user, password }) => options.user_and_password(user.clone(), password.clone()),
+        Some(Secret::Password { user, password }) => {
+            options.user_and_password(user.clone(), password.clone())
+        }
         Some(Secret::CredentialsFile(path)) => options.credentials_file(path).await.map_err(|error| {
-            Silence::Wrong(format!("{}: cannot read the credentials: {error}; give the file that nsc wrote", path.display()))
+            Silence::Wrong(format!(
+                "{}: cannot read the credentials: {error}; give the file that nsc wrote",
+                path.display()
+            ))
         })?,
     })
 }
@@ -105,7 +115,9 @@ fn connect_words(kind: ConnectErrorKind, servers: &str) -> Silence {
         ConnectErrorKind::Tls => Silence::Wrong(format!(
             "{servers}: no encrypted connection; look at the certificates, and at what the server asks for"
         )),
-        ConnectErrorKind::ServerParse => Silence::Wrong("not the address of a server; write it as nats://HOST:PORT".into()),
+        ConnectErrorKind::ServerParse => {
+            Silence::Wrong("not the address of a server; write it as nats://HOST:PORT".into())
+        }
         _ => Silence::Away(format!("{servers}: {kind}")),
     }
 }
@@ -134,14 +146,22 @@ impl Wire for NatsWire {
             map.insert(name, value.as_str());
         }
         let reply = format!("{}.{token}", self.inbox);
-        let sent = self.client.publish_with_reply_and_headers(subject.to_owned(), reply, map, payload.to_vec().into());
+        let sent = self.client.publish_with_reply_and_headers(
+            subject.to_owned(),
+            reply,
+            map,
+            payload.to_vec().into(),
+        );
         self.runtime.block_on(sent).map_err(|_| Silence::Away("the connection to the server".into()))
     }
 
     fn answer(&mut self, wait: Duration) -> Result<Option<(u64, Vec<u8>)>, Silence> {
         let answers = &mut self.answers;
-        let Ok(answer) = self.runtime.block_on(async { timeout(wait, answers.next()).await }) else { return Ok(None) };
-        let message = answer.ok_or_else(|| Silence::Wrong("the connection was closed; start again".into()))?;
+        let Ok(answer) = self.runtime.block_on(async { timeout(wait, answers.next()).await }) else {
+            return Ok(None);
+        };
+        let message =
+            answer.ok_or_else(|| Silence::Wrong("the connection was closed; start again".into()))?;
         let token = message.subject.rsplit('.').next().and_then(|token| token.parse().ok());
         Ok(token.map(|token| (token, message.payload.into())))
     }

@@ -204,9 +204,28 @@ impl LogShipper {
     /// Returns what was done.
     #[must_use]
     pub fn status(&self) -> ShipStatus {
-        let State { messages, bytes, acknowledged, cursor, position, restarts, gaps, pending_bytes, waits_for } =
-            self.shipper.state.clone();
-        ShipStatus { messages, bytes, acknowledged, cursor, position, restarts, gaps, pending_bytes, waits_for }
+        let State {
+            messages,
+            bytes,
+            acknowledged,
+            cursor,
+            position,
+            restarts,
+            gaps,
+            pending_bytes,
+            waits_for,
+        } = self.shipper.state.clone();
+        ShipStatus {
+            messages,
+            bytes,
+            acknowledged,
+            cursor,
+            position,
+            restarts,
+            gaps,
+            pending_bytes,
+            waits_for,
+        }
     }
 }
 

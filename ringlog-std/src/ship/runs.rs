@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use ringlog_nostd::format::{FILE_HEADER_LEN, HEADER_LEN};
 
 use crate::checksum::crc32c::crc32c_hardware;
-use crate::event::{EventHeader, Gap, GapReason, file_flags};
-use crate::ship::header::{Kind, RunHeader};
+use crate::event::{EventHeader, file_flags};
+use crate::ship::header::{Kind, RunHeader, gap_record};
 use crate::ship::target::Run;
 use crate::storage::error::{OpenError, ReadError};
 use crate::storage::folder::ending::WriterFile;
@@ -168,9 +168,7 @@ impl LogRuns {
 
     /// Makes the run that stands for records that the log no longer has.
     pub(crate) fn gap(&self, first: u64, next: u64) -> Run {
-        let gap = Gap { log_side: true, ..Gap::new(GapReason::ReaderOverrun, 0) };
-        let mut bytes = Gap::header(0).to_bytes().to_vec();
-        bytes.extend_from_slice(&gap.to_payload());
+        let bytes = gap_record();
         let crc = crc32c_hardware(0, &bytes);
         let count = next.saturating_sub(first);
         let header =
@@ -185,7 +183,10 @@ impl LogRuns {
             let offset = scan.offset();
             if offset < self.durable {
                 scan.fetch(HEADER_LEN)?;
-                let stride = scan.ahead().first_chunk().map_or(HEADER_LEN, |head| EventHeader::from_bytes(head).stride());
+                let stride = scan
+                    .ahead()
+                    .first_chunk()
+                    .map_or(HEADER_LEN, |head| EventHeader::from_bytes(head).stride());
                 if offset + stride as u64 > self.durable {
                     return Ok(false);
                 }
@@ -209,7 +210,9 @@ impl LogRuns {
     fn open_next(&mut self) -> Result<Opened, ReadError> {
         let Some(files) = self.list()? else { return Ok(Opened::NotYet) };
         let begins = |file: &Listed| file.named_sequence.unwrap_or(0);
-        let Some(at) = files.iter().position(|file| begins(file) >= self.next) else { return Ok(Opened::NotYet) };
+        let Some(at) = files.iter().position(|file| begins(file) >= self.next) else {
+            return Ok(Opened::NotYet);
+        };
         let Some(file) = files.get(at) else { return Ok(Opened::NotYet) };
         let found = begins(file);
         if found > self.next {
@@ -253,7 +256,8 @@ impl LogRuns {
         // Only a later segment can say more of this one than its own header.
         let needs_list = header.has(file_flags::SEALED) && header.synced_offset < header.write_offset;
         let later = if needs_list { self.list()?.unwrap_or_default() } else { Vec::new() };
-        let later: Vec<_> = later.into_iter().filter(|file| file.named_sequence.unwrap_or(0) > base).collect();
+        let later: Vec<_> =
+            later.into_iter().filter(|file| file.named_sequence.unwrap_or(0) > base).collect();
         self.look_at(&later)
     }
 
@@ -261,13 +265,11 @@ impl LogRuns {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         scan.refresh()?;
         let mut header = *scan.header();
-        if header.has(file_flags::SEALED) {
-            // The watermark may rise after the file was sealed.
-            let now = read_header(&scan.segment.file, &scan.info().path).map_err(Box::new)?;
-            if now.salt() == header.salt() {
-                header = now;
-                scan.segment.info.header = now;
-            }
+        // The watermark may rise while nothing is written, and after the file was sealed.
+        let now = read_header(&scan.segment.file, &scan.info().path).map_err(Box::new)?;
+        if now.salt() == header.salt() {
+            header.synced_offset = now.synced_offset.min(header.write_offset);
+            scan.segment.info.header.synced_offset = header.synced_offset;
         }
         let end = header.write_offset;
         let is_clean = |file: &Listed| file.open().is_ok_and(|info| info.header.has(file_flags::CLEAN));
@@ -290,7 +292,9 @@ impl LogRuns {
             return Ok(Found::Differs(format!("this is log {:032x}", self.log)));
         }
         if header.crc != crc32c_hardware(0, &run.bytes) {
-            return Ok(Found::Differs("the message's bytes do not have the checksum that its header names".into()));
+            return Ok(Found::Differs(
+                "the message's bytes do not have the checksum that its header names".into(),
+            ));
         }
         let files = self.list()?.unwrap_or_default();
         let Some(begin) = files.first().map(|file| file.named_sequence.unwrap_or(0)) else {
@@ -301,7 +305,9 @@ impl LogRuns {
         }
         let before = files.iter().rposition(|file| file.named_sequence.unwrap_or(0) <= header.first);
         let Some(at) = before else {
-            return Ok(Found::Differs(format!("the log begins with record {begin}, in the middle of that message")));
+            return Ok(Found::Differs(format!(
+                "the log begins with record {begin}, in the middle of that message"
+            )));
         };
         if !self.open(&files, at)? {
             return Ok(Found::Differs("the log's retention has just deleted that segment".into()));

@@ -14,6 +14,8 @@ use crate::storage::Cursor;
 const TICK: Duration = Duration::from_millis(50);
 /// How long the shipper waits after an answer that it should try again later.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often the last message may be missing before that counts.
+const ABSENCES: u32 = 5;
 /// How often an idle shipper asks for the end, at least.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// Acknowledgements within this time count as one, until their hold is over.
@@ -81,6 +83,8 @@ pub(crate) struct Shipper<T> {
     /// Since when there are records that do not reach the grid.
     short_since: Option<Instant>,
     checked_at: Option<Instant>,
+    /// How often in a row the last message was not there.
+    absences: u32,
     pub(crate) state: State,
 }
 
@@ -92,7 +96,10 @@ impl<T: Target> Shipper<T> {
             target,
             runs,
             pace,
-            state: State { cursor: cursor.as_ref().map_or(0, Cursor::committed_sequence), ..State::default() },
+            state: State {
+                cursor: cursor.as_ref().map_or(0, Cursor::committed_sequence),
+                ..State::default()
+            },
             cursor,
             held: VecDeque::new(),
             is_lost: true,
@@ -101,6 +108,7 @@ impl<T: Target> Shipper<T> {
             gap_from: None,
             short_since: None,
             checked_at: None,
+            absences: 0,
         }
     }
 
@@ -175,6 +183,11 @@ impl<T: Target> Shipper<T> {
                 self.runs.go_to_segment(0);
                 None
             }
+            // A leader that was elected just now may be late with one of the two.
+            None if self.absences < ABSENCES => {
+                self.absences += 1;
+                return Err(Silence::Away("the stream's last message".into()).into());
+            }
             None => Some("its last message was deleted".to_owned()),
             Some(Last::Foreign(why)) => Some(format!("its last message {why}")),
             Some(Last::Run(run)) => match self.runs.continue_after(run).map_err(failed)? {
@@ -182,6 +195,7 @@ impl<T: Target> Shipper<T> {
                 Found::Differs(why) => Some(why),
             },
         };
+        self.absences = 0;
         if let Some(why) = differs {
             self.resume_elsewhere(&end, why)?;
         }
@@ -208,7 +222,10 @@ impl<T: Target> Shipper<T> {
                 position: end.position,
                 stream: last.map_or_else(String::new, |header| {
                     let (first, last) = (header.first, header.next().saturating_sub(1));
-                    format!(", records {first} to {last} of log {:032x} (salt {:08x})", header.log, header.salt)
+                    format!(
+                        ", records {first} to {last} of log {:032x} (salt {:08x})",
+                        header.log, header.salt
+                    )
                 }),
                 next_sequence: self.state.cursor,
                 why,
@@ -305,7 +322,9 @@ impl<T: Target> Shipper<T> {
         match self.held.back_mut() {
             Some(last) if last.position >= position => {}
             // The hold is longer by this step.
-            Some(last) if since < last.since + HOLD_STEP => (last.position, last.next_sequence) = (position, next_sequence),
+            Some(last) if since < last.since + HOLD_STEP => {
+                (last.position, last.next_sequence) = (position, next_sequence)
+            }
             _ => self.held.push_back(Held { since, position, next_sequence }),
         }
     }

@@ -89,7 +89,9 @@ impl Window {
             return Meaning::Late;
         }
         match (self.flights.front(), outcome) {
-            (Some(first), Outcome::Stored(position)) if first.token == token && first.position == *position => {
+            (Some(first), Outcome::Stored(position))
+                if first.token == token && first.position == *position =>
+            {
                 let stored = *first;
                 self.flights.pop_front();
                 self.is_open = true;
@@ -143,7 +145,9 @@ mod tests {
     #[test]
     fn another_position_another_order_or_a_refusal_is_a_restart() {
         let now = Instant::now();
-        for outcome in [Outcome::Stored(12), Outcome::Stored(10), Outcome::Refused, Outcome::Busy("busy".into())] {
+        for outcome in
+            [Outcome::Stored(12), Outcome::Stored(10), Outcome::Refused, Outcome::Busy("busy".into())]
+        {
             let mut window = window();
             let (token, _) = window.send(5, false, now);
             assert_eq!(window.take(token, &outcome), Meaning::Restart, "{outcome:?}");
@@ -153,7 +157,11 @@ mod tests {
         window.take(token, &Outcome::Stored(11));
         window.send(6, false, now);
         let (second, _) = window.send(7, false, now);
-        assert_eq!(window.take(second, &Outcome::Stored(13)), Meaning::Restart, "the one before has no outcome");
+        assert_eq!(
+            window.take(second, &Outcome::Stored(13)),
+            Meaning::Restart,
+            "the one before has no outcome"
+        );
     }
 
     #[test]

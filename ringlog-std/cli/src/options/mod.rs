@@ -21,5 +21,6 @@ pub(crate) mod overview;
 pub(crate) mod print_args;
 pub(crate) mod schema_args;
 pub(crate) mod service_args;
+pub(crate) mod ship_args;
 pub(crate) mod thread_args;
 pub(crate) mod top_args;

@@ -1,1 +1,0 @@
-//! A server that loses, delays and refuses.
