@@ -6,7 +6,7 @@
 //!
 //! `1` is the format, `r` a run of records, `g` a GAP that the shipper made. LOG (32 digits), SALT, FLAGS (those of the
 //! segment's header) and CRC (CRC-32C of the payload) are hexadecimal, the others decimal. FIRST and COUNT name the
-//! records of a run, or those that a GAP stands for. SALT and OFFSET say where the run is, or are 0 for a GAP.
+//! records of a run, or those that a GAP replaces. SALT and OFFSET say where the run is, or are 0 for a GAP.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -90,7 +90,7 @@ impl fmt::Display for RunHeader {
     }
 }
 
-/// Returns the GAP record that stands for records that a log no longer has.
+/// Returns the GAP record in the place of records that a log no longer has.
 pub(crate) fn gap_record() -> Vec<u8> {
     let gap = Gap { log_side: true, ..Gap::new(GapReason::ReaderOverrun, 0) };
     let mut header = Gap::header(0);

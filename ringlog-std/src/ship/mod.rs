@@ -8,6 +8,7 @@
 //! The promise: each durable event once in the stream, in order, as long as the stream keeps what it acknowledged for longer
 //! than the hold; anything else is reported. See `docs/shipping.md`.
 
+mod check;
 mod error;
 mod header;
 mod jetstream;
@@ -23,6 +24,7 @@ mod target;
 mod tests;
 mod window;
 
+pub use check::{Difference, ShipCheck};
 pub use error::{PullError, ShipError};
 pub use login::{Login, Secret};
 pub use options::{LogShipper, ShipOptions, ShipStatus};

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::ship::check::{ShipCheck, compare};
 use crate::ship::error::ShipError;
-use crate::ship::jetstream::{JetStream, NewStream};
+use crate::ship::jetstream::{JetStream, NewStream, Opening};
 use crate::ship::login::Login;
 use crate::ship::nats::NatsWire;
 use crate::ship::runs::LogRuns;
@@ -140,16 +141,43 @@ impl ShipOptions {
     /// stream or the options.
     pub fn start(&self, log: impl AsRef<Path>) -> Result<LogShipper, ShipError> {
         let folder = log.as_ref();
-        let full = fs::canonicalize(folder).map_err(|source| OpenError::io(folder, "open", source))?;
-        let identity = WriterFile::of(&full).identity;
-        let identity = identity.ok_or_else(|| ShipError::NoIdentity { path: folder.into() })?;
-        let stream = self.stream.clone().unwrap_or_else(|| stream_name(&full));
+        let (identity, stream) = self.names_of(folder)?;
         let cursor = Cursor::open(folder, &self.cursor)?;
-        let wire = NatsWire::connect(&self.servers, &self.login)
-            .map_err(|silence| ShipError::from(crate::ship::jetstream::Opening::from(silence)))?;
+        let wire = self.connect()?;
         let target = JetStream::open(wire, &stream, identity, self.run_bytes, self.new.as_ref())?;
         let runs = LogRuns::new(folder, identity, target.run_bytes);
         Ok(LogShipper { shipper: Shipper::new(target, runs, self.pace, Some(cursor)), stream })
+    }
+
+    /// Compares each message of the stream with the log in the folder `log`. Ships nothing.
+    ///
+    /// ```no_run
+    /// let check = ringlog::ship::ShipOptions::new("nats://127.0.0.1:4222").verify("my-log")?;
+    /// assert!(check.differences.is_empty(), "{check:?}");
+    /// # Ok::<(), ringlog::ship::ShipError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn verify(&self, log: impl AsRef<Path>) -> Result<ShipCheck, ShipError> {
+        let folder = log.as_ref();
+        let (identity, stream) = self.names_of(folder)?;
+        let mut target = JetStream::open(self.connect()?, &stream, identity, self.run_bytes, None)?;
+        let mut runs = LogRuns::new(folder, identity, target.run_bytes);
+        compare(&mut target, &mut runs)
+    }
+
+    fn connect(&self) -> Result<NatsWire, ShipError> {
+        NatsWire::connect(&self.servers, &self.login).map_err(|silence| Opening::from(silence).into())
+    }
+
+    /// Returns the identity of a log and the name of its stream.
+    fn names_of(&self, folder: &Path) -> Result<(u128, String), ShipError> {
+        let full = fs::canonicalize(folder).map_err(|source| OpenError::io(folder, "open", source))?;
+        let identity = WriterFile::of(&full).identity;
+        let identity = identity.ok_or_else(|| ShipError::NoIdentity { path: folder.into() })?;
+        Ok((identity, self.stream.clone().unwrap_or_else(|| stream_name(&full))))
     }
 }
 

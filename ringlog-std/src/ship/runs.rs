@@ -94,6 +94,12 @@ impl LogRuns {
         self.next = sequence;
     }
 
+    /// Returns the sequence of the oldest record that the log has; 0 for an empty log.
+    pub(crate) fn first_sequence(&self) -> Result<u64, ReadError> {
+        let files = self.list()?.unwrap_or_default();
+        Ok(files.first().and_then(|file| file.named_sequence).unwrap_or(0))
+    }
+
     /// Returns the sequence of the next record that was not cut.
     pub(crate) const fn next_sequence(&self) -> u64 {
         self.next - self.count()
@@ -166,7 +172,7 @@ impl LogRuns {
         Run { header, bytes }
     }
 
-    /// Makes the run that stands for records that the log no longer has.
+    /// Makes the run in the place of records that the log no longer has.
     pub(crate) fn gap(&self, first: u64, next: u64) -> Run {
         let bytes = gap_record();
         let crc = crc32c_hardware(0, &bytes);

@@ -78,7 +78,7 @@ pub(crate) struct Shipper<T> {
     not_before: Option<Instant>,
     connections: u64,
     created: Option<String>,
-    /// Records from here on that a GAP has to stand for.
+    /// Records that the log no longer has, from and to: a GAP goes first.
     gap_from: Option<(u64, u64)>,
     /// Since when there are records that do not reach the grid.
     short_since: Option<Instant>,

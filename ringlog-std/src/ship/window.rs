@@ -32,7 +32,7 @@ pub(crate) enum Meaning {
     Late,
     /// The oldest run is stored.
     Stored(Flight),
-    /// All on its way is to be given up, and the end to be read again.
+    /// What is on its way must be given up, and the end read again.
     Restart,
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod salvage;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod ship;
+pub(crate) mod ship_beside;
 pub(crate) mod split;
 pub(crate) mod stress;
 pub(crate) mod tail;

@@ -25,7 +25,7 @@ mod shipping {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use ringlog::ship::{LogShipper, ShipError, ShipOptions, ShipStatus};
+    use ringlog::ship::{Difference, LogShipper, ShipCheck, ShipError, ShipOptions, ShipStatus};
     use serde::Serialize;
 
     use crate::commands::login::login_of;
@@ -98,6 +98,9 @@ mod shipping {
 
     fn ship(args: &ShipArgs, stop: &Stop) -> Result<Outcome, Failure> {
         let options = options_of(args)?;
+        if args.verify {
+            return verify(args, &options.verify(&args.log)?);
+        }
         let Some(mut shipper) = start(args, &options, stop)? else { return Ok(Outcome::Clean) };
         eprint(&format!(
             "ringlog: shipping {} to the stream {}; the log keeps what the server has acknowledged for less than {}, so a server that \
@@ -111,6 +114,30 @@ mod shipping {
         report(args, &shipper, &status)?;
         result?;
         Ok(if status.gaps > 0 { Outcome::Loss } else { Outcome::Clean })
+    }
+
+    fn verify(args: &ShipArgs, check: &ShipCheck) -> Result<Outcome, Failure> {
+        for difference in &check.differences {
+            let Difference { first_message, last_message, why, .. } = difference;
+            let range = match last_message - first_message {
+                0 => format!("message {first_message}"),
+                _ => format!("messages {first_message} to {last_message}"),
+            };
+            eprint(&format!("ringlog: {range} of the stream: {why}; compare both with a backup"));
+        }
+        let older = match check.older {
+            0 => String::new(),
+            older => {
+                format!("; {} from before the log's start cannot be compared", counted(older, "message"))
+            }
+        };
+        print(&format!(
+            "{}: {} as in the log, up to record {}{older}\n",
+            args.log.display(),
+            counted(check.same, "message"),
+            grouped(check.next_sequence)
+        ))?;
+        Ok(if check.differences.is_empty() { Outcome::Clean } else { Outcome::Loss })
     }
 
     /// Connects; with --follow it waits for a server. Returns nothing if it was asked to stop.

@@ -22,7 +22,7 @@ use crate::options::message_args::MessageArgs;
 use crate::options::print_args::PrintArgs;
 use crate::options::schema_args::SchemaArgs;
 use crate::options::service_args::ServiceArgs;
-use crate::options::ship_args::{PullArgs, ShipArgs};
+use crate::options::ship_args::{BesideArgs, PullArgs, ShipArgs};
 use crate::options::thread_args::ThreadArgs;
 use crate::options::top_args::TopArgs;
 use crate::values::{self, Bytes, Rate, ReplayTo, Speed};
@@ -272,6 +272,8 @@ pub(crate) struct ServeArgs {
     pub(crate) messages: MessageArgs,
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
+    #[command(flatten)]
+    pub(crate) beside: BesideArgs,
 }
 
 /// Arguments of `ringlog import`.

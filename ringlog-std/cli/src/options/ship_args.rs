@@ -18,6 +18,9 @@ pub(crate) struct ShipArgs {
     /// Ship what is written from now on too, until Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
+    /// Ship nothing: compare each message of the stream with the log, and exit 3 where they differ
+    #[arg(long, conflicts_with_all = ["follow", "create", "resume_at"])]
+    pub(crate) verify: bool,
     /// The stream [default: the name of the log's folder, with _ for all but letters, digits, - and _]
     #[arg(long, value_name = "NAME")]
     pub(crate) stream: Option<String>,
@@ -111,4 +114,18 @@ pub(crate) struct PullArgs {
     /// Print JSON at the end
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The options of `serve` for a shipper beside the recorder.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct BesideArgs {
+    /// Ship the log as well, to servers such as nats://localhost:4222; `ringlog ship` has more options
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) ship: Option<String>,
+    /// With --ship: file with a user's JWT and key, as nsc writes it
+    #[arg(long, value_name = "FILE", requires = "ship")]
+    pub(crate) ship_credentials: Option<PathBuf>,
+    /// With --ship: make the stream on this many servers if there is none, 1 to 5
+    #[arg(long, value_name = "COUNT", requires = "ship", value_parser = clap::value_parser!(u64).range(1..=5))]
+    pub(crate) ship_replicas: Option<u64>,
 }

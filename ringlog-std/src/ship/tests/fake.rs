@@ -1,4 +1,4 @@
-//! A server that speaks as JetStream does, in made-up time: it loses, delays, refuses, and forgets its end.
+//! A server that speaks as JetStream does, with a clock that tests move: it loses, delays, refuses, and forgets its end.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use crate::dice::Dice;
 use crate::ship::jetstream::Wire;
 use crate::ship::target::Silence;
 
-/// How often something goes wrong: one in so many; 0 for never.
+/// How often something goes wrong: one in this number; 0 for never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Faults {
     pub(super) lost_publishes: u64,

@@ -43,7 +43,7 @@ fn a_log_that_is_older_than_the_stream_is_refused_with_both_positions() {
     let position = server.borrow().messages.len();
     let error = error_of(copy.path(), &server);
     assert!(error.contains(&format!("ends at message {position}, records ")), "{error}");
-    // The copy goes on by itself.
+    // The copy continues by itself.
     let mut log = writer(copy.path());
     write(&mut log, &mut dice, 300);
     log.close().unwrap();
@@ -114,6 +114,33 @@ fn a_stream_that_was_made_again_is_fed_from_the_start_of_the_log() {
     log.close().unwrap();
     ship_all(&mut shipper);
     check(folder.path(), &server);
+}
+
+#[test]
+fn a_stream_is_compared_with_its_log_message_by_message() {
+    let (folder, server, mut log, mut dice) = shipped(9, 600);
+    let compare = || {
+        let log = WriterFile::of(folder.path()).identity.unwrap();
+        let mut target = JetStream::open(FakeWire::of(&server), "log", log, RUN_BYTES, None).unwrap();
+        let mut runs = LogRuns::new(folder.path(), log, target.run_bytes);
+        crate::ship::check::compare(&mut target, &mut runs).unwrap()
+    };
+    let messages = server.borrow().messages.len() as u64;
+    assert_eq!((compare().same, compare().differences), (messages, Vec::new()));
+    for at in [3, 4, 7] {
+        server.borrow_mut().messages[at].payload[40] ^= 1;
+    }
+    server.borrow_mut().messages[9].headers.clear();
+    let check = compare();
+    let ranges: Vec<_> = check.differences.iter().map(|it| (it.first_message, it.last_message)).collect();
+    assert_eq!((ranges, check.same), (vec![(4, 5), (8, 8), (10, 10)], messages - 4), "{check:?}");
+    // What the log deletes cannot be compared.
+    write(&mut log, &mut dice, 900);
+    log.close().unwrap();
+    let segments = crate::storage::LogReader::open(folder.path()).unwrap().segments().to_vec();
+    fs::remove_file(&segments[0].path).unwrap();
+    let check = compare();
+    assert!(check.older > 3 && check.same > 0, "{check:?}");
 }
 
 #[test]
