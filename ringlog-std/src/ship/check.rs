@@ -56,10 +56,12 @@ pub(crate) fn compare<W: Wire>(
             Some(Last::Run(run)) => run,
             Some(Last::Foreign(why)) => {
                 check.differs(position, why);
+                is_begun = false;
                 continue;
             }
             None => {
                 check.differs(position, "was deleted".into());
+                is_begun = false;
                 continue;
             }
         };

@@ -357,7 +357,12 @@ impl LogRuns {
         if header.offset < FILE_HEADER_LEN as u64 || header.offset + run.bytes.len() as u64 > end {
             return Ok(Found::Differs(format!("{path} ends at offset {end}")));
         }
-        scan.go_to(IndexPoint { offset: header.offset, number })?;
+        match scan.go_to(IndexPoint { offset: header.offset, number }) {
+            Err(ReadError::Record { source, .. }) => {
+                return Ok(Found::Differs(format!("{path} is damaged at offset {}", source.offset)));
+            }
+            other => other?,
+        }
         let mut at = 0;
         while at < run.bytes.len() {
             match scan.next_bytes() {
