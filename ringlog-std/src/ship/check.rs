@@ -7,7 +7,12 @@ use crate::ship::jetstream::{JetStream, Opening, Wire};
 use crate::ship::runs::{Found, LogRuns};
 use crate::ship::target::{Last, Position, Silence};
 
-/// How a stream and its log compare.
+/// How a stream and its log compare: see [`ShipOptions::verify`](crate::ship::ShipOptions::verify).
+///
+/// ```
+/// let check = ringlog::ship::ShipCheck::default();
+/// assert!(check.differences.is_empty());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct ShipCheck {
@@ -22,6 +27,13 @@ pub struct ShipCheck {
 }
 
 /// Messages in which a stream and its log differ.
+///
+/// ```no_run
+/// for difference in ringlog::ship::ShipOptions::new("nats://127.0.0.1:4222").verify("my-log")?.differences {
+///     println!("{} to {}: {}", difference.first_message, difference.last_message, difference.why);
+/// }
+/// # Ok::<(), ringlog::ship::ShipError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Difference {

@@ -63,6 +63,13 @@ impl ShipOptions {
     }
 
     /// Shows the server who the client is.
+    ///
+    /// ```
+    /// use ringlog::ship::{Login, ShipOptions};
+    ///
+    /// let options = ShipOptions::new("nats://a").login(Login::default());
+    /// assert!(format!("{options:?}").contains("is_tls_required: false"));
+    /// ```
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.login = login;
@@ -70,6 +77,13 @@ impl ShipOptions {
     }
 
     /// Ships to this stream; otherwise to the one with the name of the log's folder.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").stream("orders");
+    /// assert!(format!("{options:?}").contains("orders"));
+    /// ```
     #[must_use]
     pub fn stream(mut self, name: &str) -> Self {
         self.stream = Some(name.into());
@@ -77,6 +91,13 @@ impl ShipOptions {
     }
 
     /// Makes the stream if there is none, with this number of replicas (1 to 5), and at most `max_bytes` bytes.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").create(3, Some(1 << 40));
+    /// assert!(format!("{options:?}").contains("replicas: 3"));
+    /// ```
     #[must_use]
     pub fn create(mut self, replicas: u64, max_bytes: Option<u64>) -> Self {
         self.new = Some(NewStream { replicas, max_bytes });
@@ -84,6 +105,13 @@ impl ShipOptions {
     }
 
     /// Sets the run size of a stream that is made, in bytes: 1 to 1 MiB. A stream that exists keeps its run size.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").run_bytes(32 * 1024);
+    /// assert!(format!("{options:?}").contains("32768"));
+    /// ```
     #[must_use]
     pub fn run_bytes(mut self, bytes: u64) -> Self {
         self.run_bytes = bytes.clamp(1, 1 << 20);
@@ -91,6 +119,13 @@ impl ShipOptions {
     }
 
     /// Sets the most messages on their way; at least 1.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").window(512);
+    /// assert!(format!("{options:?}").contains("512"));
+    /// ```
     #[must_use]
     pub fn window(mut self, messages: usize) -> Self {
         self.pace.window = messages.max(1);
@@ -98,6 +133,13 @@ impl ShipOptions {
     }
 
     /// Sets how long an acknowledgement is waited for.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").ack_timeout(std::time::Duration::from_secs(7));
+    /// assert!(format!("{options:?}").contains("7s"));
+    /// ```
     #[must_use]
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.pace.ack_timeout = timeout;
@@ -105,6 +147,13 @@ impl ShipOptions {
     }
 
     /// Sets how long records wait for others, so that they fill a message.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").linger(std::time::Duration::from_secs(7));
+    /// assert!(format!("{options:?}").contains("7s"));
+    /// ```
     #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.pace.linger = linger;
@@ -113,6 +162,13 @@ impl ShipOptions {
 
     /// Sets how long the log keeps what was acknowledged: at least the sync interval of the server, which loses what it
     /// has not synced with its power.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").hold(std::time::Duration::from_secs(77));
+    /// assert!(format!("{options:?}").contains("77s"));
+    /// ```
     #[must_use]
     pub fn hold(mut self, hold: Duration) -> Self {
         self.pace.hold = hold;
@@ -120,6 +176,13 @@ impl ShipOptions {
     }
 
     /// Sets the name of the cursor that keeps the log's files from retention.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").cursor("to-the-cloud");
+    /// assert!(format!("{options:?}").contains("to-the-cloud"));
+    /// ```
     #[must_use]
     pub fn cursor(mut self, name: &str) -> Self {
         self.cursor = name.into();
@@ -127,6 +190,13 @@ impl ShipOptions {
     }
 
     /// Continues with this record, after a GAP, where the stream does not end with what the log has.
+    ///
+    /// ```
+    /// use ringlog::ship::ShipOptions;
+    ///
+    /// let options = ShipOptions::new("nats://a").resume_at(1_234);
+    /// assert!(format!("{options:?}").contains("1234"));
+    /// ```
     #[must_use]
     pub fn resume_at(mut self, sequence: u64) -> Self {
         self.pace.resume_at = Some(sequence);
@@ -134,6 +204,16 @@ impl ShipOptions {
     }
 
     /// Connects, and opens the log in the folder `log`.
+    ///
+    /// ```
+    /// use ringlog::ship::{ShipError, ShipOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// // There is no log in the folder.
+    /// let error = ShipOptions::new("nats://127.0.0.1:1").start(folder.path()).err();
+    /// assert!(matches!(error, Some(ShipError::NoIdentity { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -218,18 +298,39 @@ impl LogShipper {
     }
 
     /// Returns whether the log was closed and all of it was acknowledged.
+    ///
+    /// ```no_run
+    /// # let mut shipper = ringlog::ship::ShipOptions::new("nats://127.0.0.1:4222").start("my-log")?;
+    /// while !shipper.is_done() {
+    ///     shipper.step()?;
+    /// }
+    /// # Ok::<(), ringlog::ship::ShipError>(())
+    /// ```
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.shipper.is_done()
     }
 
     /// Returns the name of the stream.
+    ///
+    /// ```no_run
+    /// # let mut shipper = ringlog::ship::ShipOptions::new("nats://127.0.0.1:4222").start("my-log")?;
+    /// assert_eq!(shipper.stream(), "my-log");
+    /// # Ok::<(), ringlog::ship::ShipError>(())
+    /// ```
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.stream
     }
 
     /// Returns what was done.
+    ///
+    /// ```no_run
+    /// # let mut shipper = ringlog::ship::ShipOptions::new("nats://127.0.0.1:4222").start("my-log")?;
+    /// let status = shipper.status();
+    /// println!("{} of message {}: waiting for {}", status.acknowledged, status.position, status.waits_for);
+    /// # Ok::<(), ringlog::ship::ShipError>(())
+    /// ```
     #[must_use]
     pub fn status(&self) -> ShipStatus {
         let State {
@@ -258,6 +359,11 @@ impl LogShipper {
 }
 
 /// What a [`LogShipper`] has done.
+///
+/// ```
+/// let status = ringlog::ship::ShipStatus::default();
+/// assert_eq!((status.messages, status.waits_for.as_str()), (0, ""));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct ShipStatus {

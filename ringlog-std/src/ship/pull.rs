@@ -155,6 +155,12 @@ pub struct LogPuller(Puller<NatsWire>);
 impl LogPuller {
     /// Connects to servers, and opens or begins the log in the folder `log`.
     ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`PullError`] for a server that cannot be reached, a stream that is not of a log, and a folder that is not free.
@@ -170,6 +176,13 @@ impl LogPuller {
     }
 
     /// Begins an empty log with the message that has this record, instead of the stream's first.
+    ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// let puller = puller.from_record(1_000);
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
     #[must_use]
     pub fn from_record(mut self, sequence: u64) -> Self {
         self.0.begin_with(sequence);
@@ -177,6 +190,13 @@ impl LogPuller {
     }
 
     /// Pulls one message; `false` if the stream has no other one at this moment, after a wait of 200 ms.
+    ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// while puller.step()? {}
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -186,18 +206,39 @@ impl LogPuller {
     }
 
     /// Returns the sequence after the log's last record.
+    ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// println!("{} records", puller.next_sequence());
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
     #[must_use]
     pub const fn next_sequence(&self) -> u64 {
         self.0.log().next_sequence()
     }
 
     /// Returns how many messages were pulled.
+    ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// println!("{} messages", puller.messages());
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.0.messages
     }
 
     /// Syncs what was pulled. The log can be continued.
+    ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// puller.sync()?;
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -207,6 +248,13 @@ impl LogPuller {
     }
 
     /// Closes the log: it is then whole, and nothing more can be pulled into it.
+    ///
+    /// ```no_run
+    /// # use ringlog::ship::{Login, LogPuller};
+    /// # let mut puller = LogPuller::start("nats://127.0.0.1:4222", &Login::default(), "my-log", "copy")?;
+    /// puller.close()?;
+    /// # Ok::<(), ringlog::ship::PullError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -97,7 +97,11 @@ impl PulledLog {
 
     fn find_end(&mut self) -> Result<(), PullError> {
         let list = match LogList::of(&self.folder) {
-            Err(OpenError::NoSegments { .. }) => return Ok(()),
+            Err(OpenError::NoSegments { .. }) => {
+                // It was killed before it had a record.
+                self.identity = None;
+                return Ok(());
+            }
             other => other?,
         };
         let Some(last) = list.segments.last() else { return Ok(()) };
@@ -106,6 +110,11 @@ impl PulledLog {
         // What a loss of power took is pulled again.
         while let Ok(Some(_)) = scan.next_bytes() {
             end = (scan.offset(), scan.next_sequence(), scan.positions);
+        }
+        if end.0 == START && !scan.header().has(file_flags::SEALED) {
+            // It is made again with its first message.
+            fs::remove_file(&last.path).map_err(failed(&last.path, "delete the file without records"))?;
+            return self.find_end();
         }
         self.set_end(&scan, &last.path, end)
     }

@@ -90,6 +90,35 @@ fn a_message_of_which_a_part_was_lost_is_pulled_again() {
 }
 
 #[test]
+fn a_file_that_was_begun_and_got_no_record_is_begun_again() {
+    for is_first in [true, false] {
+        let (source, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (server, mut dice) = (FakeServer::new(4, Faults::default()), Dice(4));
+        let mut log = writer(source.path());
+        write(&mut log, &mut dice, 600);
+        log.close().unwrap();
+        ship_all(&mut shipper(source.path(), &server, PACE).unwrap());
+        let second = LogReader::open(source.path()).unwrap().segments()[1].header.base_sequence;
+        let mut first = puller(copy.path(), &server);
+        // The next step begins a file, and is killed before it has a record.
+        let next = if is_first { 0 } else { second };
+        while first.log().next_sequence() < next {
+            first.step().unwrap();
+        }
+        first.step().unwrap();
+        drop(first);
+        let path = copy.path().join(crate::storage::names::segment_name(next));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[16..32].copy_from_slice(&[0_u64.to_le_bytes(), 64_u64.to_le_bytes()].concat());
+        fs::write(&path, &bytes[..64]).unwrap();
+        let mut again = puller(copy.path(), &server);
+        pull_all(&mut again);
+        again.close().unwrap();
+        assert_eq!(events_of(copy.path()), events_of(source.path()));
+    }
+}
+
+#[test]
 fn a_stream_that_was_trimmed_becomes_a_log_that_begins_with_a_gap() {
     let (source, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (server, mut dice) = (FakeServer::new(2, Faults::default()), Dice(2));
