@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Ships logs to a JetStream server that is killed, and compares the stream with the log, byte for byte.
 
-    .ci/ship.py PROGRAM NATS_SERVER FOLDER [KILLS] [SEED]    runs it; FOLDER must not exist
-    .ci/ship.py --self-test                                  plants faults in what is compared, and fails unless each is found
+    .ci/ship.py PROGRAM NATS_SERVER FOLDER [KILLS] [SEED] [LEADERS]    runs it; FOLDER must not exist
+    .ci/ship.py --self-test                                            plants faults in what is compared, and fails unless each is found
 
 A recorder is at work while shipper, server or both are killed. A proxy between them drops acknowledgements, or holds publishes
 back until the shipper has read the end of the stream. The oracle is an ordered consumer of `nats-py`: its payloads, one after
@@ -11,8 +11,8 @@ files of the same names. At the end come the refusals: wrong address, credential
 """
 
 import asyncio
+import atexit
 import json
-import os
 import random
 import shutil
 import signal
@@ -28,6 +28,23 @@ import nats
 from nats.js.api import StreamConfig
 
 HEADER, COUNT, END, FLAGS = 64, 16, 24, 56
+
+
+STARTED = []
+
+
+def started(*words, **options):
+    """A process that does not outlive this program."""
+    STARTED.append(subprocess.Popen(*words, **options))
+    return STARTED[-1]
+
+
+@atexit.register
+def end_all():
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def free_port():
@@ -78,7 +95,7 @@ class Server:
 
     def start(self):
         with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen([self.program, "-c", str(self.config)], stdout=log, stderr=log)
+            self.process = started([self.program, "-c", str(self.config)], stdout=log, stderr=log)
         end = time.monotonic() + 20
         while True:
             try:
@@ -173,7 +190,7 @@ class Shipper:
 
     def start(self):
         with open(self.output, "ab") as output:
-            self.process = subprocess.Popen([*self.words, "--follow"], stdout=output, stderr=output)
+            self.process = started([*self.words, "--follow"], stdout=output, stderr=output)
 
     def kill(self):
         self.process.kill()
@@ -189,7 +206,7 @@ def kills(program, server_program, folder, count, seed):
     server = Server(server_program, folder / "server", free_port()).start()
     proxy = Proxy(server.port)
     proxy.dice = dice
-    recorder = subprocess.Popen(
+    recorder = started(
         [program, "serve", "--feed", "demo", "--log", str(log), "--rate", "20000", "--sync", "100ms", "--segment-size", "1MiB"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     while not list(log.glob("*.evtl")):
@@ -235,7 +252,7 @@ def kills(program, server_program, folder, count, seed):
     shipper.kill()
     pull = [program, "pull", f"nats://127.0.0.1:{server.port}", str(copy), "--stream", "log"]
     # Killed once, and started again.
-    half = subprocess.Popen(pull, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    half = started(pull, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.3)
     half.kill()
     half.wait()
@@ -302,12 +319,75 @@ def refusals(program, server_program, folder):
     print(f"{len(cases)} refusals: each with its exit code and its words")
 
 
+async def leader_of(ports, stream):
+    """The name of the server that leads a stream, by one of those that answer."""
+    for port in ports:
+        try:
+            client = await nats.connect(f"nats://127.0.0.1:{port}", connect_timeout=1, allow_reconnect=False)
+            try:
+                info = await client.jetstream().stream_info(stream)
+                if info.cluster and info.cluster.leader:
+                    return info.cluster.leader
+            finally:
+                await client.close()
+        except Exception:  # It was killed, or there is no leader at this moment.
+            continue
+    return None
+
+
+def cluster(program, server_program, folder, count, seed):
+    """Three replicas, whose leader is killed while messages are on their way."""
+    dice, log = random.Random(seed), folder / "three"
+    ports, routes = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+    peers = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+    servers = {}
+    for number, (port, route) in enumerate(zip(ports, routes)):
+        extra = f'server_name: s{number}\ncluster {{ name: three, listen: "127.0.0.1:{route}", routes: [{peers}] }}\n'
+        servers[f"s{number}"] = Server(server_program, folder / f"s{number}", port, extra).start()
+    recorder = started(
+        [program, "serve", "--feed", "demo", "--log", str(log), "--rate", "20000", "--sync", "100ms", "--segment-size", "1MiB"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    words = [program, "ship", str(log), ",".join(f"nats://127.0.0.1:{port}" for port in ports), "--ack-timeout", "2s"]
+    words += ["--linger", "200ms", "--hold", "3s", "--create", "--replicas", "3"]
+    deadline = time.monotonic() + 60
+    # The servers have to find each other first.
+    while subprocess.run([*words, "--json"], capture_output=True, timeout=60).returncode != 0:
+        assert time.monotonic() < deadline, "the stream cannot be made"
+        time.sleep(1)
+    output = open(folder / "three.out", "ab")
+    shipper = started([*words, "--follow"], stdout=output, stderr=output)
+    kills = 0
+    while kills < count:
+        time.sleep(dice.uniform(0.5, 2))
+        assert shipper.poll() is None, (folder / "three.out").read_text()
+        if not (leader := asyncio.run(leader_of(ports, "three"))):
+            continue
+        servers[leader].kill()
+        kills += 1
+        time.sleep(dice.uniform(0.2, 2))
+        servers[leader].start()
+    time.sleep(2)
+    recorder.send_signal(signal.SIGINT)
+    assert recorder.wait(30) == 0, "the recorder did not end cleanly"
+    shipper.kill()
+    shipper.wait()
+    deadline = time.monotonic() + 60
+    # There may be no leader at this moment.
+    while (done := subprocess.run([*words, "--json"], capture_output=True, text=True, timeout=120)).returncode != 0:
+        assert time.monotonic() < deadline, done.stderr
+    records = segments_of(log)
+    compare(asyncio.run(read_stream(ports[0], "three")), records)
+    for server in servers.values():
+        server.kill()
+    print(f"three replicas, {count} leaders killed: {sum(map(len, records.values()))} bytes: equal")
+
+
 def beside(program, server_program, folder):
     """`serve --ship`, with the server away at first and killed once; then `ship --verify`."""
     server, log = Server(server_program, folder / "beside-server", free_port()), folder / "beside"
     words = ["--feed", "demo", "--log", str(log), "--rate", "50000", "--sync", "100ms", "--segment-size", "1MiB", "--for", "6s"]
     words += ["--ship", f"nats://127.0.0.1:{server.port}", "--ship-replicas", "1"]
-    recorder = subprocess.Popen([program, "serve", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    recorder = started([program, "serve", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(1)
     server.start()
     time.sleep(2)
@@ -356,12 +436,14 @@ def self_test():
     print(f"{len(faults)} planted faults are found")
 
 
-def main(program, server_program, folder, count="15", seed="1"):
+def main(program, server_program, folder, count="15", seed="1", leaders="0"):
     folder = Path(folder)
     folder.mkdir()
     version = subprocess.run([server_program, "--version"], capture_output=True, text=True).stdout.strip()
     begin = time.monotonic()
     kills(program, server_program, folder, int(count), int(seed))
+    if int(leaders):
+        cluster(program, server_program, folder, int(leaders), int(seed))
     beside(program, server_program, folder)
     refusals(program, server_program, folder)
     print(f"{version}, {time.monotonic() - begin:.0f} s")
