@@ -69,12 +69,12 @@ const SHIP_EXIT_CODES: &str = "Exit codes:
   0  all that is durable was acknowledged, or with --follow the program was asked to stop
   1  failed; standard error says why and what to do
   2  the command line, the server or the stream will not do
-  3  the stream does not end with what the log has, or a GAP was sent for records that the log no longer had";
+  3  the stream does not end with what the log has, or it got a GAP";
 const PULL_EXIT_CODES: &str = "Exit codes:
   0  all that is in the stream is in the log, or with --follow the program was asked to stop
   1  failed; standard error says why and what to do
   2  the command line, the server or the stream will not do
-  3  the stream has a GAP, has lost messages, or is not the one of this log; what comes before is in the log";
+  3  the stream has a GAP, lost messages, or has another log";
 const VERIFY_EXIT_CODES: &str = "Exit codes:
   0  every event is there
   1  the log or one of its files cannot be read
