@@ -413,6 +413,50 @@ def beside(program, server_program, folder):
     print(f"serve --ship: {sum(map(len, records.values()))} bytes: equal, and a changed byte is found")
 
 
+def rolled_back(program, server_program, folder):
+    """A server that comes back as it was before: what the log still has is shipped again, what it has deleted is a GAP."""
+    server, log = Server(server_program, folder / "old-server", free_port()).start(), folder / "old"
+    store, kept = folder / "old-server" / "store", folder / "old-store"
+    ship = [program, "ship", str(log), f"nats://127.0.0.1:{server.port}", "--create", "--ack-timeout", "300ms", "--linger", "50ms"]
+
+    def record():
+        words = ["--feed", "demo", "--log", str(log), "--rate", "20000", "--for", "1s", "--segment-size", "256KiB"]
+        assert subprocess.run([program, "serve", *words], capture_output=True).returncode == 0
+
+    def ships(code):
+        done = subprocess.run(ship, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done.stdout + done.stderr
+
+    def go_back():
+        server.kill()
+        shutil.rmtree(store)
+        shutil.copytree(kept, store)
+        server.start()
+
+    record()
+    ships(0)
+    server.kill()
+    shutil.copytree(store, kept)
+    server.start()
+    record()
+    ships(0)
+    go_back()
+    ships(0)
+    compare(asyncio.run(read_stream(server.port, "old")), segments_of(log))
+    go_back()
+    names = sorted(log.glob("*.evtl"))
+    end = int(asyncio.run(read_stream(server.port, "old"))[-1][0].split(" ")[3])
+    gone = [path for path in names if int(path.stem) <= end]
+    first = int(names[len(gone) + 1].stem)
+    for path in [*gone, names[len(gone)]]:
+        path.unlink()
+    ships(3)
+    gaps = [header.split(" ") for header, _ in asyncio.run(read_stream(server.port, "old")) if header.startswith("1 g ")]
+    assert len(gaps) == 1 and int(gaps[0][3]) + int(gaps[0][4]) == first, gaps
+    server.kill()
+    print(f"a server rolled back: shipped again, and a GAP of {gaps[0][4]} records that the log had deleted")
+
+
 def self_test():
     records = {"a": bytes(range(48)), "b": bytes(24)}
     run = "1 r 00 {} {} 00 64 0 00"
@@ -444,6 +488,7 @@ def main(program, server_program, folder, count="15", seed="1", leaders="0"):
     kills(program, server_program, folder, int(count), int(seed))
     if int(leaders):
         cluster(program, server_program, folder, int(leaders), int(seed))
+    rolled_back(program, server_program, folder)
     beside(program, server_program, folder)
     refusals(program, server_program, folder)
     print(f"{version}, {time.monotonic() - begin:.0f} s")
