@@ -118,6 +118,8 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Backup(args) => commands::backup::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Split(args) => commands::split::run(&args),
+        Command::Pull(args) => commands::pull::run(&args),
+        Command::Ship(args) => commands::ship::run(&args),
         Command::Completions(args) => commands::install::completions(&args),
         Command::Man(args) => commands::install::man(&args),
     }

@@ -22,6 +22,7 @@ use crate::options::message_args::MessageArgs;
 use crate::options::print_args::PrintArgs;
 use crate::options::schema_args::SchemaArgs;
 use crate::options::service_args::ServiceArgs;
+use crate::options::ship_args::{BesideArgs, PullArgs, ShipArgs};
 use crate::options::thread_args::ThreadArgs;
 use crate::options::top_args::TopArgs;
 use crate::values::{self, Bytes, Rate, ReplayTo, Speed};
@@ -64,6 +65,16 @@ const COPY_EXIT_CODES: &str = "Exit codes:
   1  failed; standard error says why and what to do
   2  the command line is wrong
   3  done, but something is damaged, and is so in the copy";
+const SHIP_EXIT_CODES: &str = "Exit codes:
+  0  all that is durable was acknowledged, or with --follow the program was asked to stop
+  1  failed; standard error says why and what to do
+  2  the command line, the server or the stream will not do
+  3  the stream does not end with what the log has, or it got a GAP";
+const PULL_EXIT_CODES: &str = "Exit codes:
+  0  all that is in the stream is in the log, or with --follow the program was asked to stop
+  1  failed; standard error says why and what to do
+  2  the command line, the server or the stream will not do
+  3  the stream has a GAP, lost messages, or has another log";
 const VERIFY_EXIT_CODES: &str = "Exit codes:
   0  every event is there
   1  the log or one of its files cannot be read
@@ -199,6 +210,12 @@ pub(crate) enum Command {
     /// Copy a log into several, each of a stretch of time
     #[command(after_help = SPLIT_VALUES)]
     Split(SplitArgs),
+    /// Ship a log to a stream of NATS JetStream: each durable event once, in order
+    #[command(after_help = SHIP_EXIT_CODES)]
+    Ship(Box<ShipArgs>),
+    /// Make a log of a stream again: the same records, sequences and files
+    #[command(after_help = PULL_EXIT_CODES)]
+    Pull(Box<PullArgs>),
     /// Print what completes command lines in a shell
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -255,6 +272,8 @@ pub(crate) struct ServeArgs {
     pub(crate) messages: MessageArgs,
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
+    #[command(flatten)]
+    pub(crate) beside: BesideArgs,
 }
 
 /// Arguments of `ringlog import`.

@@ -15,6 +15,7 @@ use crate::input::{Compression, Input};
 use crate::measure::pinning::{Pins, may_run_on};
 use crate::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::options::log_args::{LogArgs, LogPlan, RetentionArgs};
+use crate::options::ship_args::BesideArgs;
 use crate::service::ServiceConfig;
 use crate::terminal::standard_input::is_standard_input;
 use crate::terminal::words::size;
@@ -49,6 +50,7 @@ pub(crate) struct ServeConfig {
     /// Whether no summary in words is printed.
     pub(crate) is_quiet: bool,
     pub(crate) service: ServiceConfig,
+    pub(crate) beside: BesideArgs,
 }
 
 impl ServeConfig {
@@ -75,6 +77,7 @@ impl ServeConfig {
             log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?.describing(schemas),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
+            beside: args.beside,
             service: args.service.resolve(args.how.sync.unwrap_or_default()),
             is_quiet: args.messages.quiet,
             show: match args.messages.log_file {

@@ -245,6 +245,9 @@ mod tests {
         ("log-level", "debug"),
         ("metrics", "127.0.0.1:9600"),
         ("health-unsynced", "1m"),
+        ("ship", "nats://localhost:4222"),
+        ("ship-credentials", "ship.creds"),
+        ("ship-replicas", "3"),
     ];
 
     fn words(pairs: &[(&str, &str)]) -> Vec<OsString> {

@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["serve", "import"]),
     ("Look", &["cat", "tail", "replay", "info", "report", "plot", "top", "export"]),
     ("Check and repair", &["verify", "salvage", "ring", "recover-image"]),
-    ("Keep", &["schema", "cursors", "prune", "backup", "restore", "split", "doctor"]),
+    ("Keep", &["schema", "cursors", "prune", "backup", "restore", "split", "ship", "pull", "doctor"]),
     ("Install", &["completions", "man"]),
 ];
 
