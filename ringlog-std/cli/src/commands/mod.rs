@@ -12,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod install;
 pub(crate) mod plot;
 pub(crate) mod prune;
+pub(crate) mod receive;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -2,7 +2,8 @@
 //!
 //! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log,
 //! `thread_args` those for where threads run, `filter_args` those for which events, `print_args` those for how they are
-//! printed, `look_args` those of charts, `export_args` those of exports, `keep_args` those of house-keeping, `copy_args` those of backups.
+//! printed, `look_args` those of charts, `export_args` those of exports, `keep_args` those of house-keeping, `copy_args` those of backups,
+//! `receive_args` those of `receive`.
 //! `overview` is the help without a command, `given_file`
 //! answers a file where a command is expected. Every command calls this folder; it records nothing.
 
@@ -19,6 +20,7 @@ pub(crate) mod look_args;
 pub(crate) mod message_args;
 pub(crate) mod overview;
 pub(crate) mod print_args;
+pub(crate) mod receive_args;
 pub(crate) mod schema_args;
 pub(crate) mod service_args;
 pub(crate) mod thread_args;
