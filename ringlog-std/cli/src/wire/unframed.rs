@@ -216,7 +216,10 @@ fn record(header: EventHeader, payload: &[u8]) -> Heard {
     let payload = payload[..header.payload_len.into()].to_vec();
     match MetaTopic::of(&header) {
         Some(topic) => Heard::Meta(topic, payload),
-        None => Heard::Record(header.with_flags(header.flags & (flags::USER | flags::GAP)), payload),
+        None => {
+            let kept = header.flags & (flags::USER | flags::GAP);
+            Heard::Record(EventHeader { checksum: 0, ..header.with_flags(kept) }, payload)
+        }
     }
 }
 

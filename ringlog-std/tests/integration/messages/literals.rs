@@ -82,6 +82,9 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "a test of `cli::service` sets the variable",
     ),
     ("only a scrape says it", "a reason for the compiler"),
+    ("{} is gone; waiting for it to come back", "it takes a terminal; a test of `cli::receive` closes one"),
+    ("{} is there", "it takes a terminal; a test of `cli::receive` opens one"),
+    ("cannot run at {} baud; give a rate that the adapter has", "a pseudoterminal takes any rate"),
     ("SIGHUP: opening the file of --log-file again", "a test of `cli::service` sends the signal"),
     (
         "{path}: cannot be opened again: {}; messages still go to the file that it was",
