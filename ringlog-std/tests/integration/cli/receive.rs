@@ -79,12 +79,13 @@ fn a_line_that_goes_and_comes_back_is_followed_and_a_reset_begins_a_segment() {
     expected.extend([(wire, 2), (0, 12), (0, 13), (0, 14), (reset, 0), (0, 0), (0, 1), (wire, 2), (0, 4)]);
     assert_eq!(shown, expected);
     let words = |at: usize, name: &str| {
-        let about = SegmentSchemas::of(&events[at]).unwrap().set().log().user(name).unwrap().to_owned();
+        let about =
+            SegmentSchemas::of(&events[at]).unwrap().set().log().unwrap().user(name).unwrap().to_owned();
         about.parse::<u64>().unwrap()
     };
     assert_eq!((words(0, "device_life"), words(0, "device_created_at")), (1, 1));
     assert_eq!((words(17, "device_life"), words(17, "device_created_at")), (2, 2));
     assert!(words(0, "arrival_unix_nanos") < words(17, "arrival_unix_nanos"));
-    assert_eq!(SegmentSchemas::of(&events[0]).unwrap().set().log().ticks_per_second(), Some(32768));
+    assert_eq!(SegmentSchemas::of(&events[0]).unwrap().set().log().unwrap().ticks_per_second(), Some(32768));
     assert_eq!(reader.segments().len(), 2);
 }

@@ -8,8 +8,8 @@ use ringlog_nostd::format::{
 };
 use ringlog_nostd::frame::{Chunk, FrameDecoder};
 use ringlog_nostd::{
-    ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FlightRecorder, FramedSink, Gap, LossyProducer,
-    OwnedEvent, Producer, Ring, RingOptions, Run, StaticRing, StreamSink, WideCounter,
+    ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FlightRecorder, FramedSink, Gap,
+    LossyProducer, OwnedEvent, Producer, Ring, RingOptions, Run, StaticRing, StreamSink, WideCounter,
 };
 
 ringlog_cost::no_panic!();
@@ -137,7 +137,9 @@ fn sinks(world: &World, mut consumer: Consumer<'static>) -> u64 {
     }
     let start = i64::from(world.header.checksum);
     let meta = [(MetaTopic::Log, &*world.bytes)];
-    let mut sink = FramedSink::new(world.device, start, ClockKind::Ticks).meta(&meta).repeat_every(world.header.checksum);
+    let mut sink = FramedSink::new(world.device, start, ClockKind::Ticks)
+        .meta(&meta)
+        .repeat_every(world.header.checksum);
     result += sink.drain(&mut consumer, world.limit).unwrap_or_default() as u64;
     result += u64::from(sink.write_event(&world.header, world.bytes).is_ok());
     result += u64::from(sink.write_count().is_ok()) + sink.records();
