@@ -9,7 +9,7 @@ const RESIDUE: u32 = 0x4867_4BC7;
 
 /// Finds frames in bytes, in any pieces and after any damage. It keeps one frame at a time, in a buffer of the caller.
 ///
-/// A delimiter ends whatever came before it, so damage never reaches further than the next one. What is no whole frame is given
+/// A delimiter ends all that came before it, so damage never reaches further than the next one. What is no whole frame is given
 /// out as it came: it may be text of other code that uses the same wire.
 ///
 /// See [the module](crate::frame) for an example.

@@ -65,7 +65,7 @@ impl<'a> Frame<'a> {
 }
 
 impl FrameBytes<'_> {
-    /// Returns what tells this frame from others: its checksum.
+    /// Returns the frame's checksum, which differs from that of another frame.
     #[cfg(feature = "embedded-io")]
     pub(crate) const fn checksum(&self) -> u32 {
         u32::from_le_bytes(self.checksum)

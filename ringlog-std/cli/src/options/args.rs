@@ -145,7 +145,7 @@ pub(crate) enum Command {
     /// Record a file into a log: packet capture, CSV, lines of JSON or lines of text
     #[command(after_help = VALUES)]
     Import(ImportArgs),
-    /// Record what a device sends over a serial line into a log: frames, or a stream, and whatever is missing
+    /// Record what a device sends over a serial line into a log: frames, or a stream, and GAP records for what is missing
     #[command(after_help = VALUES)]
     Receive(ReceiveArgs),
     /// Print the events of a log

@@ -1,4 +1,4 @@
-//! Frames, or a stream file without frames: told apart by what comes first.
+//! Frames, or a stream file without frames: what comes first decides.
 
 use std::collections::VecDeque;
 

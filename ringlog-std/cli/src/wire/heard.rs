@@ -14,7 +14,7 @@ pub(crate) enum Heard {
     Meta(MetaTopic, Vec<u8>),
     /// An event or a GAP record of the device.
     Record(EventHeader, Vec<u8>),
-    /// So many records did not arrive; 0 if nobody can know how many.
+    /// This number of records did not arrive; 0 if nobody can know how many.
     Missing(u64),
     /// A record arrived that this version cannot read.
     NotReadable,
