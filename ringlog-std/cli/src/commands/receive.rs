@@ -67,7 +67,10 @@ pub(crate) fn run(args: &ReceiveArgs) -> Result<Outcome, CliError> {
     } else {
         print(&session.words("received"))?;
     }
-    session.outcome()
+    Ok(match session.outcome()? {
+        Outcome::Clean if feed.is_unreadable() => Outcome::Loss,
+        outcome => outcome,
+    })
 }
 
 /// Whether a folder has something in it.

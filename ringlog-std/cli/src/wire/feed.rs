@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::feed::{Feed, FeedError, Loss, Next, Skip};
+use crate::feed::{Feed, FeedError, Loss, Next};
 use crate::output::{PrintStyle, Printer};
 use crate::terminal::messages::{FEED, info, warn};
 use crate::terminal::signals::Stop;
@@ -16,9 +16,9 @@ use crate::wire::arrivals::Arrivals;
 use crate::wire::bytes::{Got, WireBytes};
 use crate::wire::heard::Heard;
 use ringlog::event::{ClockKind, Event, EventHeader, Gap, GapReason, MetaTopic};
+use ringlog::programs::io_words;
 use ringlog::schema::LogInfo;
-use ringlog::storage::SchemaList;
-use ringlog::storage::SegmentSchemas;
+use ringlog::storage::{SchemaList, SegmentSchemas};
 use ringlog_nostd::format::FileHeader;
 
 /// What was heard before the log is opened: until its clock is known, but no more records than this, and no longer.
@@ -138,6 +138,12 @@ impl WireFeed {
         }
     }
 
+    /// Whether something came of which nothing can be read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        let has_none = self.arrivals.frames() == 0 && self.read_bytes > 0;
+        has_none || self.arrivals.noise().other_version.is_some()
+    }
+
     /// Listens until the first header has come, and what describes the records after it.
     fn hear_first(&mut self, stop: &Stop) -> Result<(), FeedError> {
         let mut since = None;
@@ -192,7 +198,7 @@ impl WireFeed {
     }
 
     /// Returns the next step that what was heard amounts to.
-    fn step(&mut self, payload: &mut Vec<u8>) -> Result<Option<Next>, FeedError> {
+    fn step(&mut self, payload: &mut Vec<u8>) -> Option<Next> {
         while let Some(heard) = self.heard.pop_front() {
             let needs_description = !matches!(heard, Heard::Life | Heard::Header(_) | Heard::Meta(..));
             if needs_description && self.is_stale {
@@ -200,14 +206,14 @@ impl WireFeed {
                 let changes = self.describe(&heard);
                 self.heard.push_front(heard);
                 if !changes.is_empty() {
-                    return Ok(Some(Next::Described(changes)));
+                    return Some(Next::Described(changes));
                 }
                 continue;
             }
             match heard {
                 Heard::Life => {
                     if self.begin_life() {
-                        return Ok(Some(self.lost(GapReason::DeviceReset, 0)?));
+                        return Some(self.lost(GapReason::DeviceReset, 0));
                     }
                 }
                 Heard::Header(header) => {
@@ -224,18 +230,18 @@ impl WireFeed {
                     let _ = self.meta.insert(topic, json);
                 }
                 Heard::Record(header, bytes) => {
-                    self.show(header, &bytes)?;
+                    self.show(header, &bytes);
                     *payload = bytes;
-                    return Ok(Some(Next::Kept(header)));
+                    return Some(Next::Kept(header));
                 }
                 Heard::Missing(count) => {
                     let is_late = self.is_first_of_run() && self.options.continues;
-                    return Ok(Some(self.lost(GapReason::LostOnWire, if is_late { 0 } else { count })?));
+                    return Some(self.lost(GapReason::LostOnWire, if is_late { 0 } else { count }));
                 }
-                Heard::NotReadable => return Ok(Some(self.lost(GapReason::NotReadable, 1)?)),
+                Heard::NotReadable => return Some(self.lost(GapReason::NotReadable, 1)),
             }
         }
-        Ok(None)
+        None
     }
 
     /// Whether nothing of the run is in the log yet.
@@ -265,10 +271,10 @@ impl WireFeed {
         }
     }
 
-    fn lost(&mut self, reason: GapReason, count: u64) -> Result<Next, FeedError> {
+    fn lost(&mut self, reason: GapReason, count: u64) -> Next {
         let gap = Gap::new(reason, count);
-        self.show(Gap::header(0), &gap.to_payload())?;
-        Ok(Next::Lost(Loss { gap, timestamp: None, skip: None::<Skip> }))
+        self.show(Gap::header(0), &gap.to_payload());
+        Next::Lost(Loss { gap, timestamp: None, skip: None })
     }
 
     /// Returns what changes of the descriptions before this record.
@@ -323,10 +329,19 @@ impl WireFeed {
         about
     }
 
-    fn show(&mut self, header: EventHeader, payload: &[u8]) -> Result<(), FeedError> {
-        let Some(live) = &mut self.print else { return Ok(()) };
-        let shown = live.show(header, payload, self.clock);
-        shown.map_err(|source| FeedError::Io { action: "write it", what: "standard output".into(), source })
+    fn show(&mut self, header: EventHeader, payload: &[u8]) {
+        if let Some(live) = &mut self.print {
+            let shown = live.show(header, payload, self.clock);
+            self.note_shown(shown);
+        }
+    }
+
+    /// Stops to print where nobody reads it; the log matters more.
+    fn note_shown(&mut self, shown: io::Result<()>) {
+        if let Err(error) = shown {
+            self.print = None;
+            warn!(target: FEED, "nothing more is printed: {}; the recording continues", io_words(&error));
+        }
     }
 }
 
@@ -346,7 +361,7 @@ impl Live {
 impl Feed for WireFeed {
     fn next_event(&mut self, payload: &mut Vec<u8>) -> Result<Next, FeedError> {
         loop {
-            if let Some(next) = self.step(payload)? {
+            if let Some(next) = self.step(payload) {
                 return Ok(next);
             }
             if self.has_ended {
@@ -355,11 +370,7 @@ impl Feed for WireFeed {
             if !self.listen()? && !self.has_ended {
                 if let Some(live) = &mut self.print {
                     let flushed = live.printer.flush();
-                    flushed.map_err(|source| FeedError::Io {
-                        action: "write it",
-                        what: "standard output".into(),
-                        source,
-                    })?;
+                    self.note_shown(flushed);
                 }
                 return Ok(Next::Idle);
             }

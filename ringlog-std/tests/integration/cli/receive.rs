@@ -10,19 +10,25 @@ use ringlog::event::{ClockKind, GapReason};
 use ringlog::storage::{LogReader, SegmentSchemas};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
-use super::support::{RINGLOG, word};
+use super::support::{RINGLOG, wait_until, word};
 use crate::messages::receives::{life, records};
 
 /// Opens a terminal's other end, and lets `line` lead to it.
 fn line(line: &Path) -> File {
-    let end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&end).unwrap();
     unlockpt(&end).unwrap();
     let name = ptsname(&end, Vec::new()).unwrap();
     let _ = fs::remove_file(line);
     symlink(name.to_str().unwrap(), line).unwrap();
     File::from(end)
+}
+
+/// A terminal changes what comes before it is set up.
+fn wait_until_set_up(device: &File) {
+    wait_until("the line is set up", || !tcgetattr(device).unwrap().local_modes.contains(LocalModes::ICANON));
 }
 
 #[test]
@@ -41,8 +47,8 @@ fn a_line_that_goes_and_comes_back_is_followed_and_a_reset_begins_a_segment() {
     let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut printed = |lines: usize| (0..lines).map(|_| printed.next().unwrap().unwrap()).collect::<Vec<_>>();
-    // Set up before anything is sent: a terminal would echo it.
     let mut first = String::new();
+    wait_until_set_up(&device);
     device.write_all(b"\0boot loader\n\0").unwrap();
     said.read_line(&mut first).unwrap();
     assert_eq!(first, "device: boot loader\n");
@@ -51,6 +57,7 @@ fn a_line_that_goes_and_comes_back_is_followed_and_a_reset_begins_a_segment() {
     assert!(printed(10)[9].contains("hello"));
     drop(device);
     let mut device = line(&path);
+    wait_until_set_up(&device);
     // Two were sent while nobody listened, and then there was a reset.
     device.write_all(&records(1, ClockKind::Ticks, 12..15)).unwrap();
     device.write_all(&life(2, ClockKind::Ticks, [0, 1, 4])).unwrap();

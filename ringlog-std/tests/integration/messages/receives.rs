@@ -47,9 +47,12 @@ fn what_came_over_a_wire_has_rows() {
     let whole = life(1, ClockKind::Ticks, 0..3);
     let mut damaged = [&b"boot loader 1.2\r\n"[..], &whole, b"\x01noise\xff\0"].concat();
     damaged.extend(life(2, ClockKind::MonotonicNanos, [0, 4]));
-    let mut content = vec![0x21, 1, 1, 1, 1, 1];
-    content.extend(crc32c_append(0, &content).to_le_bytes());
+    let of_version_2 = |life: u8| {
+        let content = [0x21, life, 1, 1, 1, 1];
+        [&content[..], &crc32c_append(0, &content).to_le_bytes()].concat()
+    };
     // No byte of it is zero, so it is one piece.
+    let content = (1..=255).map(of_version_2).find(|content| !content.contains(&0)).unwrap();
     let later = [&[0, content.len() as u8 + 1][..], &content, &[0], &whole[..]].concat();
     let missing = folder.join("missing");
     let nothing = folder.join("nothing");
