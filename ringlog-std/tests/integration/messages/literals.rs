@@ -87,7 +87,6 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "nothing more is printed: {}; the recording continues",
         "it takes a standard output that nobody reads any more, in the middle of a run",
     ),
-    ("{} is there", "it takes a terminal; a test of `cli::receive` opens one"),
     ("cannot run at {} baud; give a rate that the adapter has", "a pseudoterminal takes any rate"),
     ("SIGHUP: opening the file of --log-file again", "a test of `cli::service` sends the signal"),
     (
