@@ -28,6 +28,7 @@ pub(crate) mod terminal;
 mod top;
 mod unreadable;
 mod values;
+mod wire;
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
     match command {
         Command::Serve(args) => commands::serve::run(*args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Receive(args) => commands::receive::run(&args),
         Command::Cat(args) => commands::cat::run(&args),
         Command::Tail(args) => commands::tail::run(&args),
         Command::Replay(args) => commands::replay::run(&args),

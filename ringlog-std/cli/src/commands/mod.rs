@@ -15,6 +15,7 @@ mod login;
 pub(crate) mod plot;
 pub(crate) mod prune;
 pub(crate) mod pull;
+pub(crate) mod receive;
 pub(crate) mod recover_image;
 pub(crate) mod replay;
 pub(crate) mod report;

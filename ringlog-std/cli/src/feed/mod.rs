@@ -13,6 +13,7 @@ mod socket_file;
 pub(crate) mod spec;
 mod udp;
 
+pub(crate) use bytes::{ByteSource, Fill};
 pub(crate) use connections::ConnectionFeed;
 pub(crate) use datagrams::DatagramFeed;
 pub(crate) use demo::DemoFeed;

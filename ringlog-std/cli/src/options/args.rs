@@ -20,6 +20,7 @@ use crate::options::log_args::{LogArgs, sync_policy};
 use crate::options::look_args::{PlotArgs, ReportArgs};
 use crate::options::message_args::MessageArgs;
 use crate::options::print_args::PrintArgs;
+use crate::options::receive_args::ReceiveArgs;
 use crate::options::schema_args::SchemaArgs;
 use crate::options::service_args::ServiceArgs;
 use crate::options::ship_args::{BesideArgs, PullArgs, ShipArgs};
@@ -155,6 +156,9 @@ pub(crate) enum Command {
     /// Record a file into a log: packet capture, CSV, lines of JSON or lines of text
     #[command(after_help = VALUES)]
     Import(ImportArgs),
+    /// Record what a device sends over a serial line into a log: frames, or a stream, and GAP records for what is missing
+    #[command(after_help = VALUES)]
+    Receive(ReceiveArgs),
     /// Print the events of a log
     #[command(after_help = TIMES)]
     Cat(CatArgs),

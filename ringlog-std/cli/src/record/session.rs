@@ -16,6 +16,8 @@ use crate::record::status::Status;
 use crate::service::Service;
 use crate::terminal::messages::{LOG, SERVE, info, warn};
 use crate::terminal::words::{command_line, counted, grouped, path_word, size};
+use crate::wire::WireSummary;
+use ringlog::event::ClockKind;
 use ringlog::programs::cause;
 
 /// What to record, and where.
@@ -50,6 +52,9 @@ pub(crate) struct Session {
     /// too.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<u64>,
+    /// What was heard of a device, if the run was one of `receive`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<WireSummary>,
     seconds: f64,
     events_per_second: f64,
     bytes_per_second: f64,
@@ -149,13 +154,14 @@ impl Session {
     fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
         let ReadBack { mut stats, sample, part } = read_back;
         let seconds = elapsed.as_secs_f64();
-        stats.name_times(ringlog::event::ClockKind::UnixNanos);
+        stats.name_times(ClockKind::UnixNanos);
         Self {
             log: log.display().to_string(),
             produced: progress.events.saturating_add(progress.lost),
             unrecorded: 0,
             skipped: progress.skipped,
             dropped: None,
+            wire: None,
             seconds,
             events_per_second: stats.events as f64 / seconds,
             bytes_per_second: stats.bytes as f64 / seconds,
@@ -198,6 +204,12 @@ impl Session {
         self.ended = Ended::Sink.to_string();
         self.error = Some(failure.to_string());
         self.failure = Some(failure);
+    }
+
+    /// Adds what was heard of a device whose timestamps are of this clock.
+    pub(crate) fn note_wire(&mut self, wire: WireSummary, clock: ClockKind) {
+        self.wire = Some(wire);
+        self.stats.name_times(clock);
     }
 
     /// Whether a signal stopped the run before its feed ended.

@@ -11,6 +11,7 @@ mod import;
 mod limits;
 mod loss;
 mod output;
+mod receive;
 mod recover_image;
 mod replay;
 mod report;

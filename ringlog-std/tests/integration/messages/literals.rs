@@ -97,6 +97,12 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "a test of `cli::service` sets the variable",
     ),
     ("only a scrape says it", "a reason for the compiler"),
+    ("{} is gone; waiting for it to come back", "it takes a terminal; a test of `cli::receive` closes one"),
+    (
+        "nothing more is printed: {}; the recording continues",
+        "it takes a standard output that nobody reads any more, in the middle of a run",
+    ),
+    ("cannot run at {} baud; give a rate that the adapter has", "a pseudoterminal takes any rate"),
     ("SIGHUP: opening the file of --log-file again", "a test of `cli::service` sends the signal"),
     (
         "{path}: cannot be opened again: {}; messages still go to the file that it was",
