@@ -55,6 +55,7 @@ pub(crate) fn run(args: &ReceiveArgs) -> Result<Outcome, CliError> {
             stop,
         },
         log,
+        log_end: None,
         ring_bytes: RING_BYTES,
         status: Status::new(Show::on_stderr(args.progress), None),
         service: &Service::default(),

@@ -3,8 +3,9 @@
 //! `args` has them as typed, `config` has them with defaults filled in, `log_args` has those for writing a log,
 //! `thread_args` those for where threads run, `filter_args` those for which events, `print_args` those for how they are
 //! printed, `look_args` those of charts, `export_args` those of exports, `keep_args` those of house-keeping, `copy_args` those
-//! of backups, `ship_args` those of streams, `receive_args` those of devices. `standard` is `-` in the place of a file, `overview` the help without a command,
-//! `given_file` answers a file where a command is expected. Every command calls this folder; it records nothing.
+//! of backups, `ship_args` those of streams, `receive_args` those of devices. `standard` is `-` in the place of a file,
+//! `overview` the help without a command, `given_file` answers a file where a command is expected. Every command calls this
+//! folder; it records nothing.
 
 pub(crate) mod args;
 pub(crate) mod config;
