@@ -231,6 +231,8 @@ single("meta_twice", "a type is described twice, with a GAP of the log's side be
 single("meta_not_json", "what is no JSON describes nothing, and the file is whole", File().meta(1, "{tick").event(T0, 1, 0, b"abcd"))
 single("meta_unknown_keys", "keys that version 1 does not know are passed over",
        File().meta(2, NOTE[:-1] + ',"color":"red"}').meta("log", '{"log":{"planet":"earth","user":{"a":"b"}}}').event(T0, 2, 0, b"abcd"))
+single("meta_unknown_kind", "a kind and a tail that version 1 does not know describe nothing, and the file is whole",
+       File().meta(1, TICK.replace("i32", "decimal128")).meta(2, NOTE.replace("text", "msgpack")).event(T0, 1, 0, bytes(8)).event(T0, 2, 0, b"abc"))
 single("meta_does_not_fit", "an event shorter than its description is shown as bytes", File().meta(1, TICK).event(T0, 1, 0, b"abc"))
 
 stream = File(STREAM | CHECKSUMS | WALL).events(3, length=5).gap(T0 + 9, 2, 1)

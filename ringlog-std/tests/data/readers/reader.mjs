@@ -153,7 +153,8 @@ function readFolder(folder, give) {
   const end = recordedEnd(folder); // Before the list: a log only grows.
   const listed = readdirSync(folder).sort();
   for (const name of listed) {
-    if (/^[0-9]{20}\.evtl\./.test(name) && !/^[0-9]{20}\.evtl\.[0-9]+(\.|$)/.test(name)) {
+    const ending = name.match(/^[0-9]{20}\.evtl\.([^.]*)/);
+    if (ending && !(/^[0-9]+$/.test(ending[1]) && Number(ending[1]) < 2 ** 32)) {
       throw new Damage(join(folder, name), 0, "a segment that was compressed or renamed");
     }
   }
