@@ -108,11 +108,11 @@ def metas(expected):
     return [record for record in expected["records"] if "meta" in record]
 
 
-def check_reader(command, content, folder=DATA / "v1"):
+def check_reader(command, content, folder=DATA / "v1", only=None):
     """A reader that gives out a JSON object a line; its exit code is 0, 1 for damage or 3 for a tear."""
     count = 0
     for name, path, expected in vectors(folder):
-        if expected["reading"] == "ring":
+        if expected["reading"] == "ring" or only not in (None, name):
             continue
         without_zstd = expected.get("without_zstd")
         if without_zstd:
@@ -273,6 +273,8 @@ MAGIC = {
     "stream_end.evtl": "ringlog log file, version 1, from record 0, stream, with checksums",
     "header_version.evtl": "ringlog log file, version 2, newer than this description",
     "ring.ring": "ringlog ring, 64-bit little-endian, capacity 256 bytes",
+    "ring_32.ring": "ringlog ring, 32-bit little-endian, capacity 256 bytes",
+    "ring_32_big_endian.ring": "ringlog ring, 32-bit big-endian, capacity 256 bytes",
     "cursors/cursors/one": "ringlog cursor, version 1",
     "index/index/00000000000000000000.idx": "ringlog index of a log file, version 1, 5 records",
 }
@@ -300,7 +302,7 @@ def self_test():
         assert not fails(check_frozen, folder)
         planted = 0
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and planted < 40:
+            if path.is_file():
                 stored = path.read_bytes()
                 path.write_bytes(stored[:-1] + bytes([stored[-1] ^ 1]))
                 assert fails(check_frozen_quickly, folder), f"a changed byte at the end of {path} was not noticed"
@@ -319,9 +321,9 @@ def self_test():
                                ("torn", '"torn"', '"damage"'), ("checksum", '"offset": 112', '"offset": 120')):
             path = folder / f"{name}.json"
             stored = path.read_text()
-            assert old in stored
+            assert old in stored and not fails(check_reader, reader, from_python, folder, name)
             path.write_text(stored.replace(old, new, 1))
-            assert fails(check_reader, reader, from_python, folder), f"another reading of {name} was not noticed"
+            assert fails(check_reader, reader, from_python, folder, name), f"another reading of {name} was not noticed"
             path.write_text(stored)
     return f"{planted + 6} changes planted, all noticed"
 

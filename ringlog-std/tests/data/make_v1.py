@@ -372,16 +372,22 @@ vector("segment_renamed", "a segment that a program has compressed: the log woul
        {name_of(0) + ".gz": b"\x1f\x8b", name_of(3): b.done()}, [], "refused", name_of(0) + ".gz")
 vector("segment_zeros", "a segment of zeros", {name_of(0): a.done(), name_of(3): bytes(128)}, a.records, "damage", name_of(3))
 
-# A ring in a file, 64 bits, version 2: three events and a GAP are unread; two more were read. The last one straddles the end of the lap.
+# Rings: three events and a GAP are unread, two more events were read. The last record straddles the end of the lap.
+
+# By the bytes of a word: where the control words are, in words after the four constants; the layout's version and lines; the data.
+MAGIC = {8: 0x52494E474C4F4731, 4: 0x524C4731, 2: 0x5231}
+PLACES = {8: dict(identity=32, boot=40, head=128, gap_at=152, tail=256, data=384), 4: dict(identity=16, boot=24, head=32, gap_at=44, tail=56, data=64),
+          2: dict(identity=8, boot=16, head=24, gap_at=30, tail=40, data=48)}
 
 
-def ring():
-    capacity, overrun = 256, 128
-    lap, where, start = bytearray(capacity + overrun), 0x1000, None
+def ring(word=8, order="little", tail=0x1000, overwriting=False):
+    capacity, overrun, place = 256, 128, PLACES[word]
+    lap, where, start = bytearray(capacity + overrun), tail, None
     unread = []
     for number, length in enumerate((60, 50, 30, 16, 44, 77)):
         is_gap = number == 3
         payload = struct.pack("<QII", 6, 1, 0) if is_gap else pattern(length, number)
+        # Records are little-endian on every machine.
         stored = struct.pack("<QBBHI", T0 + number, 0 if is_gap else 5, COMMITTED | (GAP if is_gap else number), len(payload), 0) + payload
         stored += bytes(-len(payload) % 8)
         if number == 2:
@@ -391,23 +397,35 @@ def ring():
                           {"timestamp": T0 + number, "type": 5, "flags": number, "payload": payload.hex()})
         lap[where % capacity:where % capacity + len(stored)] = stored
         where += len(stored)
-    control = bytearray(384)
-    for at, word in ((0, 0x52494E474C4F4731), (8, 2 | 3 << 8 | 2 << 11), (16, capacity), (24, overrun), (32, 0xABCDEF), (40, 1),
-                     (128, where), (136, 1), (152, 1), (256, start)):
-        struct.pack_into("<Q", control, at, word)
+    control = bytearray(place["data"])
+    layout = (2 | 2 << 11 if word == 8 else 1) | (word.bit_length() - 1) << 8 | overwriting << 15
+    words = {0: MAGIC[word], word: layout, 2 * word: capacity, 3 * word: overrun, place["identity"]: 0xCDEF, place["boot"]: 1,
+             place["head"]: where, place["head"] + word: 1, place["gap_at"]: 1, place["tail"]: start}
+    for at, value in words.items():
+        control[at:at + word] = (value % 2 ** (8 * word)).to_bytes(word, order)
     assert where - start <= capacity and len(lap) == capacity + overrun
-    return bytes(control + lap).ljust(4096, b"\0"), unread
+    return bytes(control + lap), unread
 
 
-image, unread = ring()
-vector("ring", "a dump of a ring in memory: what its consumer has not read", image, [], "ring", "ring.ring", ring=unread)
+def ring_vector(name, about, **what):
+    image, unread = ring(**what)
+    # A ring in a file fills its last page; the others are dumps.
+    vector(name, about, image.ljust(4096, b"\0") if name == "ring" else image, [], "ring", f"{name}.ring", ring=unread)
+
+
+ring_vector("ring", "a ring of 64 bits in a file: what its consumer has not read")
+ring_vector("ring_wraps", "the same, and the head has wrapped", tail=2 ** 64 - 256)
+ring_vector("ring_overwriting", "a flight recorder: older records were overwritten", overwriting=True)
+ring_vector("ring_32", "a ring of 32 bits", word=4)
+ring_vector("ring_32_big_endian", "a ring of 32 bits on a big-endian machine: its control words are, its records are not", word=4, order="big")
+ring_vector("ring_16", "a ring of 16 bits whose head has wrapped", word=2, tail=2 ** 16 - 256)
 
 
 def main():
     to = Path(sys.argv[1])
     to.mkdir(parents=True, exist_ok=True)
     for name, (content, expected) in vectors.items():
-        ending = ".ring" if name == "ring" else ".evtl"
+        ending = ".ring" if expected["reading"] == "ring" else ".evtl"
         for path, data in content.items() if isinstance(content, dict) else [("", content)]:
             target = to / name / path if path else to / (name + ending)
             target.parent.mkdir(parents=True, exist_ok=True)

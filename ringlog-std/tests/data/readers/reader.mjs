@@ -4,7 +4,7 @@
 //     node reader.mjs LOG              records, one JSON object a line
 //     node reader.mjs --cursors LOG    how far each reader of a log's folder has come: one JSON object
 //     node reader.mjs --index FILE     an index: one JSON object
-//     node reader.mjs --ring DUMP      the unread events of a 64-bit ring at the start of a dump of memory, a line each
+//     node reader.mjs --ring DUMP      the unread events of a ring at the start of a dump of memory, a line each
 //
 // Written from docs/format.md alone, as a check of that document. Exit code: 0 all read; 1 damage; 3 a torn end; 2 usage. Damage is
 // reported on stderr as `FILE: offset N: text`.
@@ -208,24 +208,35 @@ function readIndex(path) {
   return { salt: bytes.readUInt32LE(8), end_offset: bytes.readBigUInt64LE(16), entries };
 }
 
+// By the bytes of a word: the magic, and where head, tail and data are.
+const rings = [[8, 0x52494e474c4f4731n, 128, 256, 384], [4, 0x524c4731n, 32, 56, 64], [2, 0x5231n, 24, 40, 48]];
+
 function readRing(path, give) {
-  const bytes = readFileSync(path), word = (at) => bytes.readBigUInt64LE(at);
-  if (word(0) !== 0x52494e474c4f4731n) throw new Damage(path, 0, "no ring of 64 bits, little-endian");
-  const layout = Number(word(8) & 0x3fffn);
-  if (layout !== 0x1302 && layout !== 0x1301) throw new Damage(path, 8, "another layout");
-  const capacity = word(16), overrun = word(24), head = word(128), tail = word(256);
+  const bytes = readFileSync(path);
+  const wordOf = (size, isBig) => (at) => {
+    const word = Buffer.from(bytes.subarray(at, at + size));
+    return BigInt(`0x${(isBig ? word : word.reverse()).toString("hex") || 0}`);
+  };
+  const kinds = rings.flatMap((ring) => [false, true].map((isBig) => ({ ring, word: wordOf(ring[0], isBig) })));
+  const kind = kinds.find(({ ring, word }) => bytes.length >= ring[4] && word(0) === ring[1]);
+  if (!kind) throw new Damage(path, 0, "no ring");
+  const { ring: [size, , headAt, tailAt, dataAt], word } = kind;
+  const version = Number(word(size) & 0xffn), bits = 8 * size;
+  if (version !== 1 && !(version === 2 && size === 8)) throw new Damage(path, size, "another layout");
+  const capacity = word(2 * size), overrun = word(3 * size), head = word(headAt), tail = word(tailAt);
   const isPower = capacity > 0n && (capacity & (capacity - 1n)) === 0n;
-  if (!isPower || 384n + capacity + overrun > BigInt(bytes.length)) throw new Damage(path, 16, "capacity");
-  const unread = BigInt.asUintN(64, head - tail);
-  if (unread > capacity || head % 8n || tail % 8n) throw new Damage(path, 128, "head and tail");
+  if (!isPower || BigInt(dataAt) + capacity + overrun > BigInt(bytes.length)) throw new Damage(path, 2 * size, "capacity");
+  const unread = BigInt.asUintN(bits, head - tail);
+  if (unread > capacity || head % 8n || tail % 8n) throw new Damage(path, headAt, "head and tail");
   for (let at = 0n; at < unread;) {
-    const start = 384 + Number(BigInt.asUintN(64, tail + at) & (capacity - 1n));
+    const start = dataAt + Number(BigInt.asUintN(bits, tail + at) & (capacity - 1n));
     const refuse = (text) => { throw new Damage(path, start, text); };
     const room = bytes.subarray(start, start + Number(unread - at));
     // Bit 6 is clear, as in a file without checksums.
-    const { sequence, ...event } = shown(0, recordAt(room, 0, { flags: 0 }, false, refuse));
+    const record = recordAt(room, 0, { flags: 0 }, false, refuse);
+    const { sequence, ...event } = shown(0, record);
     give(event);
-    at += BigInt(Math.floor((16 + room.readUInt16LE(10) + 7) / 8) * 8);
+    at += BigInt(record.stride);
   }
 }
 
