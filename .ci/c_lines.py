@@ -3,7 +3,8 @@
 import json, sys
 
 REASONS = {"ring full": 1, "disk full": 2, "recovery cut": 3, "reader overrun": 4, "too long": 5, "receiver full": 6,
-           "not readable": 7, "recorder ended": 8}
+           "not readable": 7, "recorder ended": 8,
+           "lost on the wire": 9, "device reset": 10}
 
 for line in sys.stdin:
     event = json.loads(line)

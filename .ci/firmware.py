@@ -6,6 +6,7 @@
     firmware.py table DOCUMENT FILE RUSTC    FILE's rows against the table in DOCUMENT, within 5 %
     firmware.py update DOCUMENT FILE RUSTC   puts FILE's rows into DOCUMENT
     firmware.py stream FIRST END             stdin: `ringlog cat --format hex` against the script of events
+    firmware.py received COUNT JSON         what `ringlog receive --json` said of frames of which 3 bytes are missing
     firmware.py dump QEMU... -- START LENGTH FILE   runs an emulator until READY and saves its memory
     firmware.py report JSON SAID             `ringlog recover-image --json` against what the firmware said
 """
@@ -187,11 +188,21 @@ def stream(first, end):
     lines = sys.stdin.read().splitlines()
     if len(lines) != end - first:
         fail(len(lines), "events instead of", end - first)
+    # A log of frames begins with a description.
+    start = int(lines[0].split(" ")[0]) - first
     for number, line in zip(range(first, end), lines):
         sequence, timestamp, _, _, *payload = line.split(" ")
-        if (int(sequence), int(timestamp)) != (number - first, number) or bytes.fromhex("".join(payload)) != payload_of(number):
+        if (int(sequence) - start, int(timestamp)) != (number, number) or bytes.fromhex("".join(payload)) != payload_of(number):
             fail("event", number, "is not what the firmware wrote:", line)
     print(f"{len(lines)} events, each as the firmware wrote it")
+
+
+def received(count, file):
+    said = json.load(open(file))
+    events, lost = said["events"], said["lost"]
+    if events + lost != count or not 0 < lost <= 2 or said["lost_by_reason"] != {"lost on the wire": lost}:
+        fail(events, "events and", lost, "lost instead of", count, "and 1 or 2:", said)
+    print(f"{events} events and {lost} lost, of {count}")
 
 
 def dump(arguments):
@@ -234,6 +245,8 @@ def main(command, *arguments):
         dump(list(arguments))
     elif command == "stream":
         stream(*map(int, arguments))
+    elif command == "received":
+        received(int(arguments[0]), arguments[1])
     else:
         {"image": image, "row": row, "table": table, "update": update, "report": report}[command](*arguments)
 

@@ -107,6 +107,22 @@ firmware_stream() {
     run "$target/release/ringlog" cat "$file" --format hex | run python3 .ci/firmware.py stream 0 1000
 }
 
+# Frames out of the UART, as they came and with bytes missing in the middle.
+firmware_frames() {
+    local machine=$1 images=$2 file=$scratch/serial.out log=$scratch/frames.log
+    rm -rf "$file" "$log"
+    case $machine in
+        armeb*) (cd "$scratch" && firmware_emulate "$machine" "$images/frames") ;;
+        *) firmware_emulate "$machine" "$images/frames" -icount shift=6 -serial "file:$file" ;;
+    esac
+    run "$target/release/ringlog" receive "$file" --log "$log"
+    run "$target/release/ringlog" cat "$log" --format hex | run python3 .ci/firmware.py stream 0 1000
+    rm -rf "$log"
+    { head -c 20000 "$file"; tail -c +20004 "$file"; } >"$file.cut"
+    expect_code 3 "$target/release/ringlog" receive "$file.cut" --log "$log" --json >"$scratch/frames.json"
+    run python3 .ci/firmware.py received 1000 "$scratch/frames.json"
+}
+
 # The rings in the memory of a machine that stopped.
 firmware_dump() {
     local machine=$1 images=$2 dump=$scratch/ram.bin said=$scratch/said emulator file
@@ -184,6 +200,7 @@ firmware_run() {
         firmware_exchange "$machine" "$images"
         firmware_resets "$machine" "$images"
         firmware_stream "$machine" "$images"
+        firmware_frames "$machine" "$images"
         firmware_dump "$machine" "$images"
         firmware_cost "$machine" "$images"
         firmware_single_core "$machine" "$images"

@@ -1,7 +1,7 @@
 # The fuzz step of .ci/run, which sources this file.
 
 # A minute of each. They share the processors: on two, each gets half a minute of work.
-fuzz_targets=(compressed cursor decode recovery salvage schema)
+fuzz_targets=(compressed cursor decode frames recovery salvage schema)
 fuzz_seconds=60
 
 about_fuzz="a minute of each fuzz target, where a nightly toolchain and cargo-fuzz are there"

@@ -31,5 +31,5 @@ step_service() {
 about_service_long="the same for ten minutes"
 step_service_long() {
     need python3 python3
-    service_day 20
+    service_day 90
 }

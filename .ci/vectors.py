@@ -21,8 +21,11 @@ import tempfile
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[1] / "ringlog-std/tests/data"
-REASONS = ("ring full", "disk full", "recovery cut", "reader overrun", "too long", "receiver full", "not readable", "recorder ended")
+REASONS = ("ring full", "disk full", "recovery cut", "reader overrun", "too long", "receiver full", "not readable", "recorder ended",
+           "lost on the wire", "device reset")
 MOST_BYTES = 300_000
+# Readings of what is no file of a log.
+NO_LOG = ("ring", "frames")
 
 
 def sums(folder):
@@ -87,6 +90,10 @@ def events(found, content):
     return [(event.get("sequence"), event["timestamp"], content(event)) for event in found if "meta" not in event]
 
 
+def shown_if_event(event):
+    return event["payload"] if "meta" in event else shown(event["payload"])
+
+
 def run(*command):
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
 
@@ -112,7 +119,7 @@ def check_reader(command, content, folder=DATA / "v1", only=None):
     """A reader that gives out a JSON object a line; its exit code is 0, 1 for damage or 3 for a tear."""
     count = 0
     for name, path, expected in vectors(folder):
-        if expected["reading"] == "ring" or only not in (None, name):
+        if expected["reading"] in NO_LOG or only not in (None, name):
             continue
         without_zstd = expected.get("without_zstd")
         if without_zstd:
@@ -140,7 +147,10 @@ def check_node(reader):
             same(name, json.loads(run(*command, "--index", path / expected["index"]["file"]).stdout)["entries"], expected["index"]["entries"])
         if "ring" in expected:
             same(name, lines(run(*command, "--ring", path).stdout), expected["ring"])
-    return result + ", with cursors, an index and a ring"
+        if "frames" in expected:
+            found = [event if "gap" in event else event | {"payload": shown_if_event(event)} for event in lines(run(*command, "--frames", path).stdout)]
+            same(name, found, expected["frames"])
+    return result + ", with cursors, an index, rings and frames"
 
 
 def check_verify(name, program, path, expected):
@@ -173,6 +183,9 @@ def check_ringlog(program):
                 found = [(event["timestamp"], from_cat(event)) for event in lines(read.stdout)]
                 same(name, found, [(event["timestamp"], from_node(event)) for event in expected["ring"]])
                 continue
+            if expected["reading"] == "frames":
+                check_frames(name, program, path, expected, Path(scratch, "received"))
+                continue
             read = run(program, "cat", "--format", "json", "--payload", "hex", path)
             same(name, events(lines(read.stdout), from_cat), events(expected["records"], from_node))
             same(name, read.returncode, 0 if expected["reading"] == "whole" else 1)
@@ -188,6 +201,18 @@ def check_ringlog(program):
             if "index" in expected:
                 check_index(name, program, path, expected)
     return f"{count} vectors"
+
+
+def check_frames(name, program, path, expected, log):
+    """`ringlog receive` makes a log of them, in which each loss is a GAP record."""
+    received = run(program, "receive", path, "--log", log)
+    assert received.returncode in (0, 3), f"{name}: {received.stderr}"
+    found = []
+    for event in lines(run(program, "cat", "--format", "json", "--payload", "hex", log).stdout):
+        gap = event.get("gap")
+        found.append({"count": gap["count"] or 0, "reason": reason_of(gap["reason"])} if gap else (event["timestamp"], from_cat(event)))
+    wanted = [event.get("gap") or (event["timestamp"], from_node(event)) for event in expected["frames"] if "meta" not in event]
+    same(name, found, wanted)
 
 
 def check_index(name, program, path, expected):
@@ -206,7 +231,7 @@ def check_index(name, program, path, expected):
 def check_c(reader):
     count = 0
     for name, path, expected in vectors():
-        if path.is_dir() or expected["reading"] == "ring":
+        if path.is_dir() or expected["reading"] in NO_LOG:
             continue
         read = run(reader, path)
         found = [tuple(line.split(" ")) for line in read.stdout.splitlines()]
@@ -246,7 +271,7 @@ def check_kaitai(folder):
     from ringlog import Ringlog
     count = refused = 0
     for name, path, expected in vectors():
-        if path.is_dir() or expected["reading"] == "ring":
+        if path.is_dir() or expected["reading"] in NO_LOG:
             continue
         if expected["reading"] != "whole":
             if expected["at"]["offset"] in (0, 4, 40, 56):

@@ -15,7 +15,8 @@ CHECKSUMS, STREAM, SEALED, KNOWN = 2, 4, 8, 0xFF0F
 MAX_POSITION = 2 ** 62  # of positions and of sequences
 COMMITTED, CHECKSUMMED, GAP, META, ABOUT_LOG = 0x80, 0x40, 0x20, 0x10, 0x02
 REASONS = {1: "ring full", 2: "disk full", 3: "recovery cut", 4: "reader overrun", 5: "too long", 6: "receiver full",
-           7: "not readable", 8: "recorder ended"}
+           7: "not readable", 8: "recorder ended", 9: "lost on the wire",
+           10: "device reset"}
 
 
 class Damage(Exception):

@@ -149,3 +149,5 @@ enums:
     6: receiver_full
     7: not_readable
     8: recorder_ended
+    9: lost_on_the_wire
+    10: device_reset

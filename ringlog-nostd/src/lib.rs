@@ -22,6 +22,7 @@
 //! | hand each event to several consumers | [`ConsumerList`] of [`EventConsumer`]s |
 //! | keep the newest events, overwrite the oldest | [`FlightRecorder`], from [`Ring::overwrite_oldest`] |
 //! | write a log file to a UART or a card | `StreamSink` (feature `embedded-io`) |
+//! | write events to a wire that loses bytes, and survive it | `FramedSink` (feature `embedded-io`) |
 //! | sleep until an event comes | [`ParkFlag`] |
 //! | await events in a task of any executor | `AsyncSignal` (feature `async`) |
 //! | timestamp events | [`EventClock`], and [`WideCounter`] for a timer that wraps |
@@ -29,6 +30,7 @@
 //! | keep an event after its space is released | [`OwnedEvent`] |
 //! | count missing events | [`Gap`] |
 //! | read or write records and log files as plain bytes | [`format`](mod@format) |
+//! | find the records in the bytes of such a wire | [`frame`] |
 //!
 //! # In firmware
 //!
@@ -70,7 +72,9 @@
 //! - `crc-table-16k`: uses a table of 16 KiB, which is faster. Without a table, CRC-32C is computed bit by bit.
 //! - `async`: adds ends of a ring that a task awaits (`AsyncSignal`). It needs compare-and-swap, or one of the features
 //!   `critical-section` and `unsafe-assume-single-core`.
-//! - `embedded-io`: adds `StreamSink`, which writes a log file to a UART, a card or anything else that takes bytes.
+//! - `embedded-io`: adds `StreamSink`, which writes a log file to a UART, a card or anything else that takes bytes, and
+//!   `FramedSink`, which writes frames.
+//! - `embedded-io-async`: adds methods of `FramedSink` that a task awaits.
 //! - `defmt`: implements `defmt::Format` for headers, gaps and errors.
 //! - `macros`: adds typed events: the attributes `event`, `labels` and `fields`, the trait `Payload`, and `events!`.
 //! - `small-copy`: copies payloads by a byte loop instead of `memcpy`. It is slower and saves about 600 bytes of flash.
@@ -99,6 +103,7 @@ mod clock;
 mod copy;
 mod error;
 pub mod format;
+pub mod frame;
 mod gate;
 mod handle;
 #[cfg(doctest)]
@@ -144,6 +149,8 @@ pub use self::ring::ring::{Recovery, Ring, RingOptions};
 pub use self::ring::static_ring::StaticRing;
 pub use self::sink::consumer_list::{ConsumerCounts, ConsumerList, ListFull};
 pub use self::sink::event_consumer::EventConsumer;
+#[cfg(feature = "embedded-io")]
+pub use self::sink::framed_sink::FramedSink;
 #[cfg(feature = "embedded-io")]
 pub use self::sink::stream_sink::{StreamError, StreamSink};
 #[cfg(ringlog_loom)]

@@ -91,6 +91,7 @@
 //!
 //! - `macros` (default): adds typed events.
 //! - `schema` (default): adds the module `schema`.
+//! - `nats`: adds the module `ship`, which ships a log to a stream of NATS JetStream.
 //! - `log`: a logger for the facade `log`, in the module `logging`.
 //! - `tracing`: a layer for `tracing-subscriber`, in the module `logging`.
 //! - `async`: adds ends of a ring that a task of any executor awaits (`SpscRingBuffer::split_async`).
@@ -138,6 +139,8 @@ pub mod recorder;
 pub mod ring;
 #[cfg(feature = "schema")]
 pub mod schema;
+#[cfg(feature = "nats")]
+pub mod ship;
 pub mod storage;
 pub(crate) mod wait;
 pub(crate) mod words;

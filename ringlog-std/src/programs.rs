@@ -5,7 +5,9 @@
 pub use crate::image::ring_image::RingImageErrorKind;
 pub use crate::os::files::{OPENED_FILES, folder_of};
 pub use crate::os::lock_holder::{has_open, live_writer};
-pub use crate::os::temporary::{temporary_name, temporary_start};
+#[cfg(feature = "compressed")]
+pub use crate::os::temporary::create_unnamed;
+pub use crate::os::temporary::{is_temporary, temporary_name, temporary_start};
 pub use crate::os::threads::{missing_of, run_on, set_nice};
 pub use crate::os::time::unix_nanos;
 pub use crate::parallel::default_jobs;

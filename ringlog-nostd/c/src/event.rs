@@ -51,7 +51,7 @@ pub struct LoggedGap {
     /// How many events are missing; 0 if nobody knows.
     pub count: u64,
     /// Why: 1 ring full, 2 disk full, 3 recovery cut, 4 reader overrun, 5 too long, 6 receiver full, 7 not readable,
-    /// 8 recorder ended. A newer version may have others.
+    /// 8 recorder ended, 9 lost on the wire, 10 device reset. A newer version may have others.
     pub reason: u32,
     /// Missing bytes divided by 8; 0 if nobody knows.
     pub extent: u32,

@@ -43,6 +43,10 @@ pub enum GapReason {
     NotReadable,
     /// The recorder ended before it had drained its ring or the feed of the ring.
     RecorderEnded,
+    /// Frames of a device did not arrive whole.
+    LostOnWire,
+    /// A device started anew: what it had not sent may be gone.
+    DeviceReset,
     /// A value that this version does not know, as stored (without bit 31).
     Other(u32),
 }
@@ -66,6 +70,8 @@ impl GapReason {
             Self::ReceiverFull => 6,
             Self::NotReadable => 7,
             Self::RecorderEnded => 8,
+            Self::LostOnWire => 9,
+            Self::DeviceReset => 10,
             Self::Other(code) => code & !LOG_SIDE,
         }
     }
@@ -89,6 +95,8 @@ impl GapReason {
             6 => Self::ReceiverFull,
             7 => Self::NotReadable,
             8 => Self::RecorderEnded,
+            9 => Self::LostOnWire,
+            10 => Self::DeviceReset,
             other => Self::Other(other),
         }
     }
@@ -105,6 +113,8 @@ impl core::fmt::Display for GapReason {
             Self::ReceiverFull => f.write_str("receiver full"),
             Self::NotReadable => f.write_str("not readable"),
             Self::RecorderEnded => f.write_str("recorder ended"),
+            Self::LostOnWire => f.write_str("lost on the wire"),
+            Self::DeviceReset => f.write_str("device reset"),
             Self::Other(code) => write!(f, "reason {code}"),
         }
     }
@@ -255,7 +265,9 @@ mod tests {
             "receiver full",
             "not readable",
             "recorder ended",
-            "reason 9",
+            "lost on the wire",
+            "device reset",
+            "reason 11",
         ];
         for (code, name) in (1..).zip(names) {
             let reason = GapReason::from_code(code);

@@ -9,6 +9,7 @@ mod consumer_list;
 mod event_consumer;
 mod fixed;
 mod flight_recorder;
+mod framed_sink;
 mod lossy;
 mod oracle;
 mod pitfalls;

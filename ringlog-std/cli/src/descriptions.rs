@@ -302,6 +302,7 @@ fn last_two(scan: &mut LogScan) -> [Result<SchemaList, CliError>; 2] {
 /// The log describes the number under another name. By that name its events could no longer be asked for.
 pub(crate) fn number_for(log: &Path, name: &str, asked: Option<u8>) -> Result<u8, CliError> {
     let sets = said_by_segments(log);
+    report_first(log);
     let known = || sets.iter().find_map(|set| set.by_name(name)).map(Schema::number);
     let free = || (0..=u8::MAX).find(|&number| !sets.iter().any(|set| set.has(number)));
     let number = asked.or_else(known).or_else(free).unwrap_or(0);

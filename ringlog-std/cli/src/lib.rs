@@ -28,6 +28,7 @@ pub(crate) mod terminal;
 mod top;
 mod unreadable;
 mod values;
+mod wire;
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ use options::config::ServeConfig;
 use options::config_file;
 use options::given_file::explained;
 use options::overview::with_overview;
+use options::standard;
 
 use terminal::messages::Output;
 use terminal::print::{eprint, print};
@@ -89,7 +91,8 @@ fn ringlog_args() -> Result<Option<RinglogArgs>, CliError> {
 }
 
 fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
-    let command = args.command.unwrap_or(Command::Serve(Box::new(args.serve)));
+    let mut command = args.command.unwrap_or(Command::Serve(Box::new(args.serve)));
+    standard::resolve(&mut command)?;
     // A service has options for its messages.
     if !matches!(command, Command::Serve(_)) {
         Output::Plain.start(LevelFilter::Info);
@@ -97,6 +100,7 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
     match command {
         Command::Serve(args) => commands::serve::run(*args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Receive(args) => commands::receive::run(&args),
         Command::Cat(args) => commands::cat::run(&args),
         Command::Tail(args) => commands::tail::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
@@ -116,6 +120,8 @@ fn run(args: RinglogArgs) -> Result<Outcome, CliError> {
         Command::Backup(args) => commands::backup::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Split(args) => commands::split::run(&args),
+        Command::Pull(args) => commands::pull::run(&args),
+        Command::Ship(args) => commands::ship::run(&args),
         Command::Completions(args) => commands::install::completions(&args),
         Command::Man(args) => commands::install::man(&args),
     }

@@ -36,21 +36,23 @@ pub(crate) fn create_temporary(
 
 /// Creates a file without a name, in the folder for temporary files. The kernel deletes it when it is closed.
 #[cfg(feature = "compressed")]
-pub(crate) fn create_unnamed() -> io::Result<File> {
+pub fn create_unnamed() -> io::Result<File> {
     let (file, path) = create_temporary(&Linux, &std::env::temp_dir(), OsStr::new(".ringlog-"), ".tmp")?;
     fs::remove_file(path)?;
     Ok(file)
 }
 
+/// Whether a name is a temporary one that begins and ends in this way.
+pub fn is_temporary(name: &OsStr, start: &OsStr, end: &str) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(start.as_encoded_bytes()) && name.ends_with(end.as_bytes())
+}
+
 /// Deletes temporary files whose names begin and end in this way, that nobody has locked, and that hold nothing:
 /// killed makers left them. Another user's file that cannot be deleted is no obstacle.
 pub(crate) fn remove_abandoned(folder: &Path, start: &OsStr, end: &str, is_void: impl Fn(&File) -> bool) {
-    let is_temporary = |name: &OsStr| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(start.as_encoded_bytes()) && name.ends_with(end.as_bytes())
-    };
     let entries = folder.read_dir().into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| is_temporary(&entry.file_name())) {
+    for entry in entries.filter(|entry| is_temporary(&entry.file_name(), start, end)) {
         if open_to_read(&entry.path()).is_ok_and(|file| file.try_lock().is_ok() && is_void(&file)) {
             let _ = fs::remove_file(entry.path());
         }

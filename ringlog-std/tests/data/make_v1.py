@@ -7,12 +7,13 @@ Beside each file or folder NAME is NAME.json, what a reader has to find:
     about      what the vector shows
     reading    whole: every record is here and right. torn: right up to `at`, and what is there is no damage, since it is at or above
                synced_offset of a file that is not sealed. damage: right up to `at`, where a reader stops. refused: no record is given out.
-               ring: a dump of memory, no file; the key `ring` has its unread events
+               ring: a dump of memory, no file; the key `ring` has its unread events.
+               frames: bytes of a wire; the key `frames` has what is read of them
     at         file and offset of the damage or the tear; in a header that of the field; no offset where a whole file is meant
     records    in order: sequence, timestamp and type, flags (the user's), payload in hex, or its
                length and SHA-256 if it has more than 300 bytes; or gap; or meta: the type or "log"
     also_damaged            a file that readers pass over, and that a program which checks all reports
-    cursors, index, ring    what else is in the folder, for readers that know it
+    cursors, index          what else is in the folder, for readers that know it
 
 Vectors are never changed. A later version of ringlog adds some, at the end of this file, and reads all.
 """
@@ -207,7 +208,7 @@ single("clock_before_1970", "created_at is negative", File(created=-1).events(1)
 single("high_sequence", "a file in the middle of a log, near the end of the range",
        File(sequence=2 ** 62, position=2 ** 62).events(2))
 reasons = File().event(T0, 1, 0, b"a")
-for reason in range(1, 9):
+for reason in range(1, 11):
     reasons.gap(T0 + reason, 10 + reason, reason, extent=reason if reason in (3, 4) else 0)
 single("gaps", "a GAP of each reason", reasons.event(T0 + 20, 1, 0, b"b"))
 single("gaps_other", "a reason that version 1 does not name, an unknown count, the largest numbers, the log's side",
@@ -421,11 +422,64 @@ ring_vector("ring_32_big_endian", "a ring of 32 bits on a big-endian machine: it
 ring_vector("ring_16", "a ring of 16 bits whose head has wrapped", word=2, tail=2 ** 16 - 256)
 
 
+# Bytes of a wire.
+
+
+def stuffed(data):
+    out = b""
+    for piece in data.split(b"\0"):
+        full, rest = divmod(len(piece), 254)
+        out += b"".join(b"\xff" + piece[at * 254:at * 254 + 254] for at in range(full))
+        # A piece of 254 bytes that a zero ends is followed by an empty one.
+        out += bytes([rest + 1]) + piece[full * 254:]
+    return out
+
+
+def frame(salt, number, kind, body):
+    data = struct.pack("<BBI", 0x10 | kind, salt & 0xFF, number) + body
+    return stuffed(data + struct.pack("<I", crc32c(data))) + b"\0"
+
+
+def sent(timestamp, kind, flags, payload):
+    return struct.pack("<QBB", timestamp, kind, flags) + payload
+
+
+def wire():
+    first, second = (File(STREAM | CHECKSUMS | 0x300, created=created) for created in (1, 2))
+    heads = [file.done()[:64] for file in (first, second)]
+    a, b = first.salt, second.salt
+    assert a & 0xFF != b & 0xFF
+    tick, large, text = bytes(8), bytes(1 + at % 255 for at in range(300)), b"after a reset"
+    data = b"\0boot loader\n\0" + frame(a, 0, 1, heads[0]) + frame(a, 0, 2, b"\1\0" + TICK.encode())
+    data += frame(a, 0, 8, sent(10, 1, 3, tick)) + frame(a, 1, 8, sent(11, 3, 0, b""))
+    # Record 2 is missing; record 4 has a wrong bit; kind 4 is not known.
+    data += frame(a, 3, 8, sent(13, 3, 0, large)) + frame(a, 4, 3, struct.pack("<Q", 4)) + frame(a, 4, 4, b"something")
+    broken = bytearray(frame(a, 4, 8, sent(14, 3, 0, b"broken")))
+    broken[-3] ^= 4
+    data += bytes(broken) + frame(a, 5, 1, heads[0]) + frame(a, 5, 8, sent(15, 3, 0, large[:250]))
+    data += frame(a, 6, 8, sent(16, 0, GAP, struct.pack("<QII", 7, 1, 0))) + frame(a, 7, 8, sent(17, 3, 15, b"\0\0"))
+    data += frame(b, 0, 1, heads[1]) + frame(b, 0, 8, sent(1, 3, 0, text))
+
+    def event(timestamp, kind, flags, payload):
+        return {"timestamp": timestamp, "type": kind, "flags": flags, "payload": shown(payload)}
+
+    def lost(count, reason):
+        return {"gap": {"count": count, "reason": reason}}
+
+    return data, [{"meta": 1, "payload": TICK.encode().hex()}, event(10, 1, 3, tick), event(11, 3, 0, b""), lost(1, 9), event(13, 3, 0, large),
+                  lost(1, 9), event(15, 3, 0, large[:250]), lost(7, 1), event(17, 3, 15, b"\0\0"), lost(0, 10), event(1, 3, 0, text)]
+
+
+line, heard = wire()
+vector("frames", "a serial line: text of a boot loader, a frame that is missing, one that is broken, one of an unknown kind, a reset",
+       line, [], "frames", "frames.wire", frames=heard)
+
+
 def main():
     to = Path(sys.argv[1])
     to.mkdir(parents=True, exist_ok=True)
     for name, (content, expected) in vectors.items():
-        ending = ".ring" if expected["reading"] == "ring" else ".evtl"
+        ending = {"ring": ".ring", "frames": ".wire"}.get(expected["reading"], ".evtl")
         for path, data in content.items() if isinstance(content, dict) else [("", content)]:
             target = to / name / path if path else to / (name + ending)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,28 +5,17 @@ use serde::Serialize;
 
 use crate::error::{CliError, Outcome};
 use crate::options::copy_args::BackupArgs;
-use crate::terminal::print::{eprint, print, print_json};
+use crate::terminal::print::{eprint, print_json};
+use crate::terminal::verdict::{Tone, ToneText};
 use crate::terminal::words::{counted, grouped, size};
 use ringlog::programs::{BackupOptions, BackupReport, Compressor, backup_log};
 
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     log: String,
     backup: String,
-    copied_files: u64,
-    copied_bytes: u64,
-    linked_files: u64,
-    kept_files: u64,
-    deleted_files: u64,
-    files: u64,
-    /// Length of the files of the backup.
-    bytes: u64,
-    first_sequence: u64,
-    next_sequence: u64,
-    /// Whether the log was closed, so that the backup has all of it.
-    is_closed: bool,
-    /// Bytes of records that were not on the log's disk yet.
-    unsynced_bytes: u64,
+    #[serde(flatten)]
+    done: &'a BackupReport,
     damage: Vec<String>,
 }
 
@@ -36,32 +25,20 @@ pub(crate) fn run(args: &BackupArgs) -> Result<Outcome, CliError> {
     let options = BackupOptions { link: args.link, mirror: args.mirror, compress };
     let done = backup_log(&args.log, &args.dest, &options)?;
     done.damage.iter().for_each(|damage| eprint(&format!("ringlog: {damage}")));
-    let is_whole = done.damage.is_empty();
-    let report = Report {
-        log: args.log.display().to_string(),
-        backup: args.dest.display().to_string(),
-        damage: done.damage.iter().map(ToString::to_string).collect(),
-        copied_files: done.copied_files,
-        copied_bytes: done.copied_bytes,
-        linked_files: done.linked_files,
-        kept_files: done.kept_files,
-        deleted_files: done.deleted_files,
-        files: done.files,
-        bytes: done.bytes,
-        first_sequence: done.first_sequence,
-        next_sequence: done.next_sequence,
-        is_closed: done.is_closed,
-        unsynced_bytes: done.unsynced_bytes,
-    };
     if args.json {
-        print_json(&report)?;
+        print_json(&Report {
+            log: args.log.display().to_string(),
+            backup: args.dest.display().to_string(),
+            done: &done,
+            damage: done.damage.iter().map(ToString::to_string).collect(),
+        })?;
     } else {
-        print(&words(&report, &done))?;
+        words(args, &done).print()?;
     }
-    Ok(if is_whole { Outcome::Clean } else { Outcome::Loss })
+    Ok(if done.damage.is_empty() { Outcome::Clean } else { Outcome::Loss })
 }
 
-fn words(report: &Report, done: &BackupReport) -> String {
+fn words(args: &BackupArgs, done: &BackupReport) -> ToneText {
     let of_all = [
         (
             done.copied_files,
@@ -81,7 +58,11 @@ fn words(report: &Report, done: &BackupReport) -> String {
         (false, 0) => " (the log was not closed)",
         (false, _) => " (the log is at work, and what it has not synced is not here)",
     };
-    format!("{}: {}; {end}, {}{state}\n", report.backup, what.join(", "), size(done.bytes))
+    let mut text = ToneText::default();
+    text += &format!("{}: ", args.dest.display());
+    text.add(if done.damage.is_empty() { Tone::Good } else { Tone::Bad }, &what.join(", "));
+    text += &format!("; {end}, {}{state}\n", size(done.bytes));
+    text
 }
 
 /// Returns what compresses a file.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::doctor::{Finding, Grade, machine, place};
 use crate::error::{CliError, Outcome};
 use crate::options::keep_args::DoctorArgs;
-use crate::terminal::print::{print_json, print_marked};
+use crate::terminal::print::print_json;
+use crate::terminal::verdict::{Tone, ToneText};
 use ringlog::programs::folder_of;
 
 #[derive(Serialize)]
@@ -31,18 +31,20 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome, CliError> {
         print_json(&Report { folder: folder.display().to_string(), findings: &findings })?;
     } else {
         for Finding { about, grade, words } in &findings {
-            let (mark, style) = mark_of(*grade);
-            print_marked(mark, style, &format!("{about:<16}{words}\n"))?;
+            let (mark, tone) = mark_of(*grade);
+            let mut line = ToneText::of(tone, mark);
+            line += &format!("{about:<16}{words}\n");
+            line.print()?;
         }
     }
     let worst = findings.iter().map(|it| it.grade).max();
     Ok(if worst == Some(Grade::Risk) { Outcome::Loss } else { Outcome::Clean })
 }
 
-fn mark_of(grade: Grade) -> (&'static str, Style) {
+fn mark_of(grade: Grade) -> (&'static str, Tone) {
     match grade {
-        Grade::Fine => ("fine  ", AnsiColor::Green.on_default()),
-        Grade::Slow => ("slow  ", AnsiColor::Yellow.on_default()),
-        Grade::Risk => ("risk  ", AnsiColor::Red.on_default().bold()),
+        Grade::Fine => ("fine  ", Tone::Good),
+        Grade::Slow => ("slow  ", Tone::Fair),
+        Grade::Risk => ("risk  ", Tone::Bad),
     }
 }

@@ -14,6 +14,7 @@ use crate::record::pump::Progress;
 use crate::record::status::{Gauges, Status};
 use crate::terminal::print::{eprint, print};
 use crate::terminal::signals::Stop;
+use crate::terminal::standard_input::is_standard;
 use crate::terminal::words::counted;
 use crate::values::Show;
 use ringlog::event::ClockKind;
@@ -58,7 +59,12 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Outcome, CliError> {
     let (what, count) = done.has;
     let has = if what == "entry" && count != 1 { "entries" } else { what };
     let has = if has == what { counted(count, what) } else { format!("{count} {has}") };
-    print(&format!("{}: {} in {has}\n", args.out.display(), counted(progress.events, "record")))?;
+    let line = format!("{}: {} in {has}", args.out.display(), counted(progress.events, "record"));
+    if is_standard(&args.out) {
+        eprint(&line);
+    } else {
+        print(&format!("{line}\n"))?;
+    }
     Ok(if done.is_lossy || !done.left_out.is_empty() { Outcome::Loss } else { Outcome::Clean })
 }
 
@@ -94,7 +100,7 @@ fn one_table(error: CliError) -> CliError {
     match error {
         CliError::Usage(words) => CliError::Usage(words.replace(
             "write each with --to FOLDER",
-            "give OUT without the ending of a file, to get a folder of tables",
+            "name a folder as OUT, without the ending of a file, to get a table of each",
         )),
         other => other,
     }

@@ -2,8 +2,10 @@
 
 use crate::error::{CliError, Outcome};
 use crate::feed::{Feed, FeedError, LineFeed, Next, Skip};
+use crate::import::table::TableOptions;
 use crate::import::{
-    ChosenFeed, ExportedFeed, Format, JsonFeed, PcapFeed, TableFeed, TypedFeed, time_of_lines,
+    ChosenFeed, ExportedFeed, Format, JsonFeed, Mark, Passed, PcapFeed, ResumedFeed, TableFeed, Taken,
+    TypedFeed, time_of_lines,
 };
 use crate::options::args::ImportArgs;
 use crate::options::config::{ImportConfig, MaxBytes};
@@ -46,7 +48,29 @@ fn report_earlier(number: usize, all: usize) {
 }
 
 fn import(config: ImportConfig, stop: Stop) -> Result<Outcome, CliError> {
-    let (mut feed, how) = open_feed(&config, &stop)?;
+    let mut taken = config
+        .resumes
+        .then(|| Taken::of(&config.file, &config.log.path, config.log.options.clone()))
+        .transpose()?;
+    let (mut feed, how) = loop {
+        let mark = taken.as_ref().map(|it| it.mark.clone()).unwrap_or_default();
+        let Opened { feed, how, mark } = open_feed(&config, mark, &stop)?;
+        let Some(taken) = &mut taken else { break (feed, how) };
+        // Lines have the time of their import, and so may packets.
+        let compares_times = !matches!(config.format, Format::Lines | Format::Pcap);
+        let mut rest = ResumedFeed::new(feed, mark, compares_times)?;
+        match rest.pass(taken, &config.file, &config.log.path, &stop)? {
+            Passed::UpTo(words) => {
+                break (Box::new(rest), Some(how.map_or_else(String::new, |how| how + "\n") + &words));
+            }
+            // What chose how that one is read does not hold for this one.
+            Passed::OfOther => taken.forget_others(),
+            Passed::Stopped => {
+                eprint("ringlog: stopped before anything was imported; run it again");
+                return Ok(Outcome::Loss);
+            }
+        }
+    };
     let introduction = introduction(&config, how);
     let mut session = record(Plan {
         feed: &mut *feed,
@@ -54,6 +78,7 @@ fn import(config: ImportConfig, stop: Stop) -> Result<Outcome, CliError> {
         pace: Pace::new(Rate::Max),
         limits: Limits { duration: None, max_bytes: MaxBytes::Unlimited, stop },
         log: config.log,
+        log_end: taken.and_then(|taken| taken.log_end),
         ring_bytes: config.ring_bytes,
         status: Status::new(config.show, config.content_bytes),
         service: &Service::default(),
@@ -81,40 +106,60 @@ fn introduction(config: &ImportConfig, how: Option<String>) -> String {
     format!("importing {file}{decompressed} as {} to {log}{how}", config.format)
 }
 
-type Opened = (Box<dyn Feed>, Option<String>);
+/// A file as a feed.
+struct Opened {
+    feed: Box<dyn Feed>,
+    /// How a table is read.
+    how: Option<String>,
+    /// What the log says of the file, with what chose how it is read.
+    mark: Mark,
+}
 
 /// Opens the file as a feed; for tables, also says how they are read.
-fn open_feed(config: &ImportConfig, stop: &Stop) -> Result<Opened, CliError> {
+fn open_feed(config: &ImportConfig, mark: Mark, stop: &Stop) -> Result<Opened, CliError> {
     let (file, event_type) = (&config.file, config.event_type);
+    let table = TableOptions { head_bytes: mark.head_bytes, ..config.table.clone() };
+    let opened = |mut feed: Box<dyn Feed>, how| {
+        if config.resumes {
+            feed.leave_unfinished();
+        }
+        Ok(Opened { feed, how, mark: mark.clone() })
+    };
     match config.format {
         Format::Pcap => {
             let feed = PcapFeed::open(file, event_type)?;
             let feed = if config.payload_only { feed } else { feed.describing_packets()? };
-            Ok((Box::new(feed), None))
+            opened(Box::new(feed), None)
         }
         Format::Lines => {
             let time = time_of_lines(file).map_err(CliError::io("read", file))?;
-            Ok((Box::new(LineFeed::open(file, event_type)?), Some(time)))
+            opened(Box::new(LineFeed::open(file, event_type)?), Some(time))
         }
-        Format::Ringlog => Ok((Box::new(ExportedFeed::open(file, config.schema.as_deref())?), None)),
-        Format::Csv => typed(TableFeed::open(file, event_type, &config.table)?, "rows", config, stop),
-        Format::Json => typed(JsonFeed::open(file, event_type, &config.table)?, "lines", config, stop),
+        Format::Ringlog => opened(Box::new(ExportedFeed::open(file, config.schema.as_deref())?), None),
+        Format::Csv => typed(TableFeed::open(file, event_type, &table)?, "rows", config, mark, stop),
+        Format::Json => typed(JsonFeed::open(file, event_type, &table)?, "lines", config, mark, stop),
     }
 }
 
 /// Gives the rows the type that the options ask for.
 fn typed(
-    feed: impl ChosenFeed + 'static,
+    mut feed: impl ChosenFeed + 'static,
     rows: &str,
     config: &ImportConfig,
+    mut mark: Mark,
     stop: &Stop,
 ) -> Result<Opened, CliError> {
-    match &config.typed {
-        None => checked(feed, rows, config, stop),
-        Some(event_type) => {
-            checked(TypedFeed::open(feed, event_type, &config.file, stop)?, rows, config, stop)
-        }
+    if config.resumes {
+        feed.leave_unfinished();
     }
+    mark.head_bytes = Some(feed.head_bytes());
+    let Some(event_type) = &config.typed else { return checked(feed, rows, config, mark, stop) };
+    let feed = match mark.sample_rows {
+        Some(rows) => TypedFeed::with_sample(feed, event_type, &config.file, stop, rows)?,
+        None => TypedFeed::open(feed, event_type, &config.file, stop)?,
+    };
+    mark.sample_rows = feed.sample_rows();
+    checked(feed, rows, config, mark, stop)
 }
 
 /// Refuses a table if every row would be skipped, before a log is created for it.
@@ -122,6 +167,7 @@ fn checked(
     mut feed: impl ChosenFeed + 'static,
     rows: &str,
     config: &ImportConfig,
+    mark: Mark,
     stop: &Stop,
 ) -> Result<Opened, CliError> {
     match first_event(&mut feed, stop)? {
@@ -145,8 +191,8 @@ fn checked(
             )));
         }
     }
-    let how = feed.words();
-    Ok((Box::new(feed), Some(how)))
+    let how = Some(feed.words());
+    Ok(Opened { feed: Box::new(feed), how, mark })
 }
 
 /// Where the first event of a table is.
@@ -184,7 +230,6 @@ fn first_event(feed: &mut impl Feed, stop: &Stop) -> Result<First, FeedError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::table::TableOptions;
     use crate::input::OPENED_INPUTS;
 
     #[test]

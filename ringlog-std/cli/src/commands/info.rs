@@ -8,7 +8,7 @@ use crate::read::lines::{SegmentLine, WriterLine};
 use crate::read::stats::RecordStats;
 use crate::read::survey::Survey;
 use crate::read::types::TypeLine;
-use crate::terminal::print::{print, print_json};
+use crate::terminal::print::print_json;
 
 #[derive(Serialize)]
 struct InfoReport<'a> {
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, CliError> {
             segments: &survey.segments,
         })?;
     } else {
-        print(&survey.print(&args.log))?;
+        survey.words(&args.log).print()?;
     }
     match survey.problem {
         Some(problem) => Err(problem),

@@ -10,19 +10,24 @@ use crate::export::draft::Draft;
 use crate::export::place;
 use crate::options::filter_args::FilterArgs;
 use crate::options::look_args::ReportArgs;
+use crate::record::pump::Progress;
+use crate::record::status::{Gauges, Status};
 use crate::report::content::{MOST_SERIES, Page, SEGMENT_ROWS, SegmentRow, merged};
 use crate::report::gather::Gather;
 use crate::report::probe::Wanted;
 use crate::terminal::print::{eprint, print};
-use crate::terminal::progress::ReadProgress;
 use crate::terminal::signals::Stop;
+use crate::terminal::standard_input::{is_standard, named};
 use crate::terminal::words::{counted, shell_word, size};
+use crate::values::Show;
 use ringlog::event::{ClockKind, file_flags};
 use ringlog::programs::{unreported_loss, verify_log_each};
 use ringlog::storage::{LogCheck, LogScan, SegmentCheck, Verdict};
 
 /// Faults that are listed on the page.
 const FAULTS_LISTED: usize = 200;
+/// Records between two looks at the clock.
+const RECORDS_PER_LOOK: u64 = 16_384;
 
 /// Reads and checks the log once, and writes the page. Exit codes as those of `verify`.
 pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
@@ -43,12 +48,18 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     let clock = LogScan::open(&args.log).ok().map(|scan| scan.header().clock());
     let filter = args.filter.to_filter(clock, &descriptions)?;
     let mut gather = Gather::new(filter, descriptions, wanted, args.latency.clone());
-    let mut progress = ReadProgress::of(&args.log);
+    let mut status = Status::new(Show::on_stderr(false), Some(bytes_of(&args.log)));
+    let mut progress = Progress::default();
     let check = verify_log_each(&args.log, |clock, event| {
-        progress.add(event.header.stride() as u64);
+        progress.events += 1;
+        progress.bytes += event.header.stride() as u64;
+        if progress.events.is_multiple_of(RECORDS_PER_LOOK) && status.is_due() {
+            progress.read_bytes = progress.bytes;
+            status.show(&progress, Gauges::default());
+        }
         gather.add(clock, event);
     })?;
-    drop(progress);
+    status.finish(&progress, 0);
     let missing = missing_ranges(&check);
     gather.mark_missing(&missing);
     let mut stats = gather.stats();
@@ -60,7 +71,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     stats.name_times(clock);
     let verdict = verdict_of(&check, &stats);
     let page = Page {
-        log: args.log.display().to_string(),
+        log: named(&args.log.display().to_string()).into_owned(),
         result: verdict.name(),
         verdict_words: verdict_words(&check, verdict),
         problems: problems(&check),
@@ -76,7 +87,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     write(&args.out, html.as_bytes())?;
     let (out, events) = (args.out.display(), counted(stats.events, "event"));
     let line = format!("{out}: {}: {events}, {}", verdict.name(), size(html.len() as u64));
-    if is_stdout(&args.out) {
+    if is_standard(&args.out) {
         eprint(&line);
     } else {
         print(&format!("{line}\n"))?;
@@ -84,13 +95,19 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Outcome, CliError> {
     outcome(verdict, problem_of(&check, &args.log, "the page lists them"))
 }
 
-fn is_stdout(out: &Path) -> bool {
-    out.as_os_str() == "-"
+/// Returns the length of a log's files.
+fn bytes_of(log: &Path) -> u64 {
+    let of_folder =
+        || log.read_dir().into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok());
+    match log.metadata() {
+        Ok(file) if file.is_file() => file.len(),
+        _ => of_folder().map(|file| file.len()).sum(),
+    }
 }
 
 /// Refuses a page in the folder of a log, or in the place of its file.
 fn check_place(out: &Path, log: &Path) -> Result<(), CliError> {
-    if is_stdout(out) { Ok(()) } else { place::check("--out ", out, log) }
+    place::check("--out ", out, log)
 }
 
 /// Returns the ranges of sequences of which no record is there.
@@ -102,7 +119,7 @@ fn missing_ranges(check: &LogCheck) -> Vec<(u64, u64)> {
 
 /// Writes a file under another name, and renames it once it is complete. A signal meanwhile leaves nothing.
 fn write(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    if is_stdout(out) {
+    if is_standard(out) {
         let mut stdout = io::stdout().lock();
         return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(CliError::Output);
     }
@@ -148,7 +165,11 @@ fn verdict_words(check: &LogCheck, verdict: Verdict) -> String {
 
 fn segment_row(segment: &SegmentCheck) -> SegmentRow {
     SegmentRow {
-        file: segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        file: Path::new(&*named(&segment.path.to_string_lossy()))
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         files: 1,
         verdict: segment.verdict.name(),
         badness: segment.verdict as u8,
@@ -164,7 +185,7 @@ fn problems(check: &LogCheck) -> Vec<String> {
         check.segments.iter().flat_map(|it| it.faults.iter().map(move |fault| fault_words(it, fault)));
     let missing = check.missing.iter().map(ToString::to_string);
     let end = check.missing_end.iter().map(ToString::to_string);
-    faults.chain(missing).chain(end).take(FAULTS_LISTED).collect()
+    faults.chain(missing).chain(end).take(FAULTS_LISTED).map(|words| named(&words).into_owned()).collect()
 }
 
 /// Returns the filters as they were typed.

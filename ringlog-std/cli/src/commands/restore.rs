@@ -5,17 +5,17 @@ use serde::Serialize;
 
 use crate::error::{CliError, Outcome};
 use crate::options::copy_args::RestoreArgs;
-use crate::terminal::print::{eprint, print, print_json};
+use crate::terminal::print::{eprint, print_json};
+use crate::terminal::verdict::{Tone, ToneText};
 use crate::terminal::words::{counted, size};
-use ringlog::programs::restore_log;
+use ringlog::programs::{RestoreReport, restore_log};
 
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     backup: String,
     log: String,
-    files: u64,
-    /// Length of those files.
-    bytes: u64,
+    #[serde(flatten)]
+    done: &'a RestoreReport,
     damage: Vec<String>,
 }
 
@@ -26,15 +26,18 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<Outcome, CliError> {
     let report = Report {
         backup: args.backup.display().to_string(),
         log: args.dest.display().to_string(),
-        files: done.files,
-        bytes: done.bytes,
+        done: &done,
         damage: done.damage.iter().map(ToString::to_string).collect(),
     };
     if args.json {
         print_json(&report)?;
     } else {
         let files = counted(done.files, "file");
-        print(&format!("{}: restored {files} ({}) from {}\n", report.log, size(done.bytes), report.backup))?;
+        let mut text = ToneText::default();
+        text += &format!("{}: ", report.log);
+        text.add(if done.damage.is_empty() { Tone::Good } else { Tone::Bad }, &format!("restored {files}"));
+        text += &format!(" ({}) from {}\n", size(done.bytes), report.backup);
+        text.print()?;
     }
     Ok(if done.damage.is_empty() { Outcome::Clean } else { Outcome::Loss })
 }

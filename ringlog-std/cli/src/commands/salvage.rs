@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::error::{CliError, Outcome};
 use crate::options::args::SalvageArgs;
-use crate::terminal::print::{eprint, print, print_json};
+use crate::terminal::print::{eprint, print_json};
+use crate::terminal::verdict::{Tone, ToneText};
 use crate::terminal::words::{counted, size};
 use ringlog::event::MetaTopic;
 use ringlog::programs::default_jobs;
@@ -135,7 +136,7 @@ pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
     if args.json {
         print_json(&json(args, &report))?;
     } else {
-        print(&words(args, &report))?;
+        words(args, &report).print()?;
     }
     let is_whole = report.is_complete() && report.written.gaps == 0;
     Ok(if is_whole { Outcome::Clean } else { Outcome::Loss })
@@ -163,9 +164,11 @@ fn json(args: &SalvageArgs, report: &SalvageReport) -> Report {
     }
 }
 
-fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
-    let mut text = format!(
-        "copied {}, {}, from {} to {}\n",
+fn words(args: &SalvageArgs, report: &SalvageReport) -> ToneText {
+    let is_whole = report.is_complete() && report.written.gaps == 0;
+    let mut text = ToneText::of(if is_whole { Tone::Good } else { Tone::Fair }, "copied");
+    text += &format!(
+        " {}, {}, from {} to {}\n",
         counted(report.records, "record"),
         size(report.written.bytes),
         counted(report.files.iter().filter(|file| file.records > 0).count() as u64, "file"),
@@ -177,37 +180,41 @@ fn words(args: &SalvageArgs, report: &SalvageReport) -> String {
             missing => format!("at least {}", counted(missing, "record")),
         };
         let gaps = counted(report.gaps_added, "GAP record");
-        text += &format!("missing: {missing}, reported by {gaps} that salvage added\n");
+        text.add(Tone::Bad, "missing");
+        text += &format!(": {missing}, reported by {gaps} that salvage added\n");
     }
     for lost in &report.lost_descriptions {
         let (path, offset) = (lost.path.display(), lost.offset);
-        text +=
-            &format!("missing: {lost}, which is damaged at offset {offset} of {path}; no event with it\n");
+        text.add(Tone::Bad, "missing");
+        text += &format!(": {lost}, which is damaged at offset {offset} of {path}; no event with it\n");
     }
     if report.undecided > 0 {
+        text.add(Tone::Bad, "missing");
         text += &format!(
-            "missing: {} that --where could not choose, as their description is damaged; describe them with --schema FILE, \
+            ": {} that --where could not choose, as their description is damaged; describe them with --schema FILE, \
              or salvage the log without --where\n",
             counted(report.undecided, "event")
         );
     }
-    text += &copied_gap_words(report);
+    text.append(&copied_gap_words(report));
     for file in &report.files {
-        text += &file_words(file);
+        text.append(&file_words(file));
     }
     for skipped in &report.skipped {
-        text += &format!("skipped: {skipped}\n");
+        text.add(Tone::Bad, "skipped");
+        text += &format!(": {skipped}\n");
     }
     let unlisted = report.skipped_count - report.skipped.len() as u64;
     if unlisted > 0 {
-        text += &format!("skipped: {} more\n", counted(unlisted, "place"));
+        text.add(Tone::Bad, "skipped");
+        text += &format!(": {} more\n", counted(unlisted, "place"));
     }
     text
 }
 
 /// Describes what the damaged log says itself that it lacks.
-fn copied_gap_words(report: &SalvageReport) -> String {
-    let mut text = String::new();
+fn copied_gap_words(report: &SalvageReport) -> ToneText {
+    let mut text = ToneText::default();
     let listed = report.copied_gaps.len().min(GAPS_LISTED);
     for CopiedGap { path, offset, gap, .. } in report.copied_gaps.iter().take(listed) {
         let count = match gap.count {
@@ -215,20 +222,27 @@ fn copied_gap_words(report: &SalvageReport) -> String {
             count => counted(count, "event"),
         };
         let (reason, path) = (gap.reason, path.display());
-        text +=
-            &format!("missing: {count} ({reason}), as the GAP record at offset {offset} of {path} reports\n");
+        text.add(Tone::Fair, "missing");
+        text += &format!(": {count} ({reason}), as the GAP record at offset {offset} of {path} reports\n");
     }
     let unlisted = report.copied_gap_count - listed as u64;
     if unlisted > 0 {
         let more = counted(unlisted, "GAP record");
-        text += &format!("missing: what {more} more of the log report\n");
+        text.add(Tone::Fair, "missing");
+        text += &format!(": what {more} more of the log report\n");
     }
     text
 }
 
-fn file_words(file: &SalvagedFile) -> String {
+fn file_words(file: &SalvagedFile) -> ToneText {
     let SalvagedFile { path, records, header_was_good, was_set_aside, .. } = file;
     let aside = if *was_set_aside { ", was set aside" } else { "" };
-    let header = if *header_was_good { "" } else { ", its header is damaged" };
-    format!("{}: {}{aside}{header}\n", path.display(), counted(*records, "record"))
+    let mut text = ToneText::default();
+    text += &format!("{}: {}{aside}", path.display(), counted(*records, "record"));
+    if !header_was_good {
+        text += ", ";
+        text.add(Tone::Bad, "its header is damaged");
+    }
+    text += "\n";
+    text
 }

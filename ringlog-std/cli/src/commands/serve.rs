@@ -1,5 +1,6 @@
 //! `ringlog serve`: records events from a feed or a shared ring.
 
+use crate::commands::ship_beside::Beside;
 use crate::error::{CliError, Outcome};
 use crate::feed::spec::FeedSpec;
 use crate::feed::{ConnectionFeed, DatagramFeed, DemoFeed, Feed, LineFeed};
@@ -37,10 +38,13 @@ fn serve(args: ServeArgs, has_file: bool) -> Result<Outcome, CliError> {
     let stop = stop.map_err(CliError::Signals)?;
     let service = Service::open(&config.service, &config.log.path)?;
     let limits = Limits { duration: config.duration, max_bytes: config.max_bytes, stop };
+    let beside = Beside::start(&config.beside, &config.log.path)?;
     let session = match &config.ring {
-        Some(ring) => drain(&config, ring, &limits, &service)?,
-        None => feed(&config, limits, &service)?,
+        Some(ring) => drain(&config, ring, &limits, &service),
+        None => feed(&config, limits, &service),
     };
+    beside.end();
+    let session = session?;
     if has_file || !std::io::stderr().is_terminal() {
         say_end(&session);
     }
@@ -82,6 +86,7 @@ fn feed(config: &ServeConfig, limits: Limits, service: &Service) -> Result<Sessi
         pace: Pace::new(config.rate),
         limits,
         log: config.log.clone(),
+        log_end: None,
         ring_bytes: config.ring_bytes,
         status: Status::new(config.show, None),
         service,

@@ -8,7 +8,9 @@ use crate::error::{CliError, Outcome};
 use crate::options::args::VerifyArgs;
 use crate::read::lines::{WriterLine, damaged_words};
 use crate::read::stats::RecordStats;
-use crate::terminal::print::{eprint, print, print_json};
+use crate::terminal::print::{eprint, print_json};
+use crate::terminal::standard_input::is_standard_input;
+use crate::terminal::verdict::{Tone, ToneText};
 use crate::terminal::words::{counted, grouped, size};
 use ringlog::event::{ClockKind, file_flags};
 use ringlog::programs::default_jobs;
@@ -75,7 +77,8 @@ impl From<&SegmentCheck> for SegmentReport {
         let header = segment.header.as_ref();
         Self {
             file: segment.path.display().to_string(),
-            is_link: segment.is_link,
+            // The path of standard input is a link to the file that it is.
+            is_link: segment.is_link && !is_standard_input(&segment.path),
             verdict: segment.verdict.name(),
             base_sequence: segment.base_sequence,
             next_sequence: segment.next_sequence(),
@@ -141,7 +144,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, CliError> {
         })?;
     } else {
         let end = writer.map(|it| format!("end {}\n{}", it.end_words(&args.log), it.cursor_words()));
-        print(&(words(&check, &stats) + &end.unwrap_or_default()))?;
+        let mut text = words(&check, &stats);
+        text += &end.unwrap_or_default();
+        text.print()?;
     }
     outcome(verdict, problem)
 }
@@ -237,10 +242,23 @@ fn torn_words(check: &LogCheck) -> Option<String> {
     ))
 }
 
-fn words(check: &LogCheck, stats: &RecordStats) -> String {
-    let mut text = format!(
-        "{}: {} in {}, lost {}\n",
-        verdict_of(check, stats).name(),
+/// Returns what a verdict about a file or a log means.
+fn tone_of(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Clean | Verdict::Open => Tone::Good,
+        Verdict::Unsealed | Verdict::TornTail => Tone::Fair,
+        _ => Tone::Bad,
+    }
+}
+
+fn words(check: &LogCheck, stats: &RecordStats) -> ToneText {
+    let verdict = verdict_of(check, stats);
+    // What GAP records count is no damage.
+    let is_counted = verdict == Verdict::Loss && check.has_all_segments();
+    let tone = if is_counted { Tone::Fair } else { tone_of(verdict) };
+    let mut text = ToneText::of(tone, verdict.name());
+    text += &format!(
+        ": {} in {}, lost {}\n",
         counted(stats.events, "event"),
         counted(check.segments.len() as u64, "file"),
         lost_words(check, stats),
@@ -253,13 +271,15 @@ fn words(check: &LogCheck, stats: &RecordStats) -> String {
         "not all files have checksums: only the structure of their records was checked\n"
     };
     for segment in &check.segments {
-        text += &segment_words(segment);
+        text.append(&segment_words(segment));
     }
     for missing in &check.missing {
-        text += &format!("{missing}\n");
+        text.add(Tone::Bad, &missing.to_string());
+        text += "\n";
     }
     if let Some(missing) = &check.missing_end {
-        text += &format!("{missing}\n");
+        text.add(Tone::Bad, &missing.to_string());
+        text += "\n";
     }
     text
 }
@@ -273,15 +293,15 @@ fn lost_words(check: &LogCheck, stats: &RecordStats) -> String {
     }
 }
 
-fn segment_words(segment: &SegmentCheck) -> String {
+fn segment_words(segment: &SegmentCheck) -> ToneText {
     let SegmentCheck { path, is_link, verdict, counts, end_offset, .. } = segment;
     let from = segment.base_sequence.map_or_else(|| "?".into(), |sequence| sequence.to_string());
     let to = segment.next_sequence().map_or_else(|| "?".into(), |sequence| sequence.to_string());
-    let mut text = format!(
-        "{}{}  {}  sequences {from} to before {to}  {}, {}, end at offset {end_offset}\n",
-        path.display(),
-        if *is_link { " (a symbolic link)" } else { "" },
-        verdict.name(),
+    let mut text = ToneText::default();
+    text += &format!("{}{}  ", path.display(), if *is_link { " (a symbolic link)" } else { "" });
+    text.add(tone_of(*verdict), verdict.name());
+    text += &format!(
+        "  sequences {from} to before {to}  {}, {}, end at offset {end_offset}\n",
         counted(counts.records(), "record"),
         size(counts.bytes),
     );

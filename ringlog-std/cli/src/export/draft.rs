@@ -3,13 +3,15 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufWriter, ErrorKind};
+use std::io::{self, BufWriter, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::place::foreign_entry;
 use crate::error::CliError;
 use crate::terminal::print::eprint;
-use ringlog::programs::{folder_of, temporary_name, temporary_start};
+use crate::terminal::standard_input::is_standard;
+use ringlog::programs::{create_unnamed, folder_of, is_temporary, temporary_name, temporary_start};
 
 /// The ends of temporary names: of a new output, and of a folder that it replaces.
 const ENDS: [&str; 2] = [".partial", ".old"];
@@ -23,11 +25,18 @@ pub(crate) struct Draft {
     temporary: PathBuf,
     is_folder: bool,
     is_done: bool,
+    /// For standard output: the file that is copied there once it is complete.
+    unnamed: OnceLock<File>,
 }
 
 impl Draft {
     /// Begins an output. What is there under its name is refused unless `force` says to replace it.
     pub(crate) fn begin(out: &Path, is_folder: bool, force: bool) -> Result<Self, CliError> {
+        let unnamed = OnceLock::new();
+        if is_standard(out) {
+            let temporary = PathBuf::new();
+            return Ok(Self { out: out.into(), temporary, is_folder, is_done: true, unnamed });
+        }
         let usage = |problem: &str| Err(CliError::Usage(format!("{}: {problem}", out.display())));
         match out.symlink_metadata().map(|it| it.file_type()) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -59,14 +68,21 @@ impl Draft {
         if is_folder {
             fs::create_dir(&temporary).map_err(CliError::io("create the folder", out))?;
         }
-        Ok(Self { out: out.into(), temporary, is_folder, is_done: false })
+        Ok(Self { out: out.into(), temporary, is_folder, is_done: false, unnamed })
     }
 
     /// Creates the file of this name in the folder, or the file itself. Also returns its later path, for messages.
     pub(crate) fn create(&self, name: &str) -> Result<(BufWriter<File>, PathBuf), CliError> {
         let within = |place: &Path| if self.is_folder { place.join(name) } else { place.into() };
         let path = within(&self.out);
-        let file = File::create_new(within(&self.temporary)).map_err(CliError::io("create", &path))?;
+        let made = match is_standard(&self.out) {
+            true => create_unnamed().and_then(|file| {
+                let _ = self.unnamed.set(file.try_clone()?);
+                Ok(file)
+            }),
+            false => File::create_new(within(&self.temporary)),
+        };
+        let file = made.map_err(CliError::io("create", &path))?;
         Ok((BufWriter::with_capacity(BUFFER_BYTES, file), path))
     }
 
@@ -82,6 +98,11 @@ impl Draft {
 
     /// Gives the output its name.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
+        if let Some(mut file) = self.unnamed.take() {
+            file.rewind().map_err(CliError::io("read", &self.out))?;
+            let mut out = io::stdout().lock();
+            return io::copy(&mut file, &mut out).and_then(|_| out.flush()).map_err(CliError::Output);
+        }
         let old = self.temporary.with_extension("old");
         let has_old = self.is_folder && self.out.exists();
         if has_old {
@@ -119,10 +140,7 @@ impl Drop for Draft {
 fn report_left(out: &Path, start: &OsStr) {
     for entry in folder_of(out).read_dir().into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let bytes = name.as_encoded_bytes();
-        if bytes.starts_with(start.as_encoded_bytes())
-            && ENDS.iter().any(|end| bytes.ends_with(end.as_bytes()))
-        {
+        if ENDS.iter().any(|end| is_temporary(&name, start, end)) {
             eprint(&format!(
                 "ringlog: {}: half of an output, of a program that was killed or is at work; remove it if none is",
                 entry.path().display()
@@ -134,7 +152,6 @@ fn report_left(out: &Path, start: &OsStr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn an_output_has_its_name_once_it_is_finished_and_leaves_nothing_if_it_is_not() {

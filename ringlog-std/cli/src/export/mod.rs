@@ -19,6 +19,7 @@ pub(crate) mod place;
 mod table;
 mod times;
 
+use std::io::{self, IsTerminal};
 use std::num::NonZero;
 use std::path::Path;
 
@@ -26,6 +27,7 @@ use clap::ValueEnum;
 
 use crate::error::CliError;
 use crate::output::PrintStyle;
+use crate::terminal::standard_input::is_standard;
 use draft::Draft;
 use ringlog::event::{ClockKind, Event};
 use ringlog::schema::SchemaSet;
@@ -65,16 +67,20 @@ impl ExportFormat {
 
     /// Whether this output is a folder with a file for each type: the name of a file that is one table has its ending.
     pub(crate) fn is_folder(self, out: &Path) -> bool {
-        matches!(self, Self::Parquet | Self::Arrow | Self::Csv) && !self.endings().contains(&&*ending_of(out))
+        matches!(self, Self::Parquet | Self::Arrow | Self::Csv)
+            && !is_standard(out)
+            && !self.endings().contains(&&*ending_of(out))
     }
 
-    /// Fails if the name of the output is that of another format, or of standard output.
+    /// Fails if the name of the output is that of another format, or of a terminal that would get bytes.
     pub(crate) fn check_name(self, out: &Path) -> Result<(), CliError> {
         let usage = |words: &str| Err(CliError::Usage(format!("{}: {words}", out.display())));
-        if out.as_os_str() == "-" {
-            return usage(
-                "an export is a file or a folder that is complete or not there; name one, or pipe `ringlog cat --format json`",
-            );
+        if is_standard(out) {
+            let is_binary = !matches!(self, Self::Csv | Self::Json | Self::ChromeTrace);
+            return match is_binary && io::stdout().is_terminal() {
+                true => usage("this format is no text for a terminal; pipe it on, or name a file"),
+                false => Ok(()),
+            };
         }
         let ending = ending_of(out);
         let is_known = |format: &Self| format.endings().contains(&&*ending);

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::error::CliError;
 use crate::import::exported::{CHANGES_FILE, SCHEMA_FILE, is_export};
+use crate::terminal::standard_input::is_standard;
 use ringlog::programs::{Folder, WRITER_FILE, WriterFileState, begins_like_a_ring, folder_of};
 use ringlog::schema::SchemaSet;
 use ringlog::storage::{OpenError, WriterFile};
@@ -20,6 +21,9 @@ const HEAD_BYTES: u64 = 64 << 10;
 
 /// Refuses an output in the folder of a log, or in the place of a file of ringlog. `option` comes before its name.
 pub(crate) fn check(option: &str, out: &Path, log: &Path) -> Result<(), CliError> {
+    if is_standard(out) {
+        return Ok(());
+    }
     let refused = |words: &str| {
         let out = out.display();
         Err(CliError::Usage(format!("{option}{out}: this is {words}; choose a place outside")))

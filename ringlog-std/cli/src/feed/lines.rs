@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::bytes::{ByteSource, Fill};
 use super::framing::{Framing, Records};
-use super::{Feed, FeedError, Next};
+use super::{Feed, FeedError, Next, UNFINISHED};
 
 /// Gives each line as an event, without its `\n` or `\r\n`, with the time at which it was read.
 ///
@@ -18,6 +18,7 @@ pub(crate) struct LineFeed {
     chunk_at: usize,
     records: Records,
     is_stopping: bool,
+    leaves_unfinished: bool,
 }
 
 impl LineFeed {
@@ -52,7 +53,8 @@ impl LineFeed {
 
     fn new(name: String, source: ByteSource, event_type: u8) -> Self {
         let records = Records::new(Framing::Lines);
-        Self { name, source, event_type, chunk: Vec::new(), chunk_at: 0, records, is_stopping: false }
+        let (chunk, is_stopping, leaves_unfinished) = (Vec::new(), false, false);
+        Self { name, source, event_type, chunk, chunk_at: 0, records, is_stopping, leaves_unfinished }
     }
 
     /// Takes bytes up to the end of the line or of the chunk; returns whether the line ended.
@@ -80,7 +82,7 @@ impl Feed for LineFeed {
                     return Ok(self.records.give_up().map_or(Next::End, Next::Lost));
                 }
                 // The last line may lack its newline.
-                Ok(Fill::End) if self.records.pending_bytes() > 0 => {
+                Ok(Fill::End) if self.records.pending_bytes() > 0 && !self.leaves_unfinished => {
                     return Ok(self.records.finish(payload, self.event_type));
                 }
                 Ok(Fill::Idle | Fill::End) => return Ok(Next::End),
@@ -98,8 +100,13 @@ impl Feed for LineFeed {
         self.records.start()
     }
 
+    fn leave_unfinished(&mut self) {
+        self.leaves_unfinished = true;
+    }
+
     fn notes(&self) -> Vec<String> {
-        self.source.note().into_iter().collect()
+        let is_left = self.leaves_unfinished && self.records.pending_bytes() > 0;
+        self.source.note().into_iter().chain(is_left.then(|| UNFINISHED.into())).collect()
     }
 }
 

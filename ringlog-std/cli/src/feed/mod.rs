@@ -13,6 +13,7 @@ mod socket_file;
 pub(crate) mod spec;
 mod udp;
 
+pub(crate) use bytes::{ByteSource, Fill};
 pub(crate) use connections::ConnectionFeed;
 pub(crate) use datagrams::DatagramFeed;
 pub(crate) use demo::DemoFeed;
@@ -86,6 +87,9 @@ pub(crate) struct Skip {
     pub(crate) what: String,
 }
 
+/// The note about what [`Feed::leave_unfinished`] left.
+pub(crate) const UNFINISHED: &str = "the file ends inside of an event: it is left for the next import with --resume, or give the file its last line end";
+
 /// A source of events.
 pub(crate) trait Feed {
     /// Returns the next step. Replaces the content of `payload` by the payload of an event.
@@ -102,6 +106,9 @@ pub(crate) trait Feed {
     fn read_bytes(&self) -> u64 {
         0
     }
+
+    /// Leaves what at the end of the file is not complete yet: a later run takes it.
+    fn leave_unfinished(&mut self) {}
 
     /// Returns events that were lost since the last call. A run also calls it at its end.
     fn look_for_loss(&mut self) -> Option<Loss> {

@@ -20,8 +20,10 @@ use crate::options::log_args::{LogArgs, sync_policy};
 use crate::options::look_args::{PlotArgs, ReportArgs};
 use crate::options::message_args::MessageArgs;
 use crate::options::print_args::PrintArgs;
+use crate::options::receive_args::ReceiveArgs;
 use crate::options::schema_args::SchemaArgs;
 use crate::options::service_args::ServiceArgs;
+use crate::options::ship_args::{BesideArgs, PullArgs, ShipArgs};
 use crate::options::thread_args::ThreadArgs;
 use crate::options::top_args::TopArgs;
 use crate::values::{self, Bytes, Rate, ReplayTo, Speed};
@@ -64,6 +66,16 @@ const COPY_EXIT_CODES: &str = "Exit codes:
   1  failed; standard error says why and what to do
   2  the command line is wrong
   3  done, but something is damaged, and is so in the copy";
+const SHIP_EXIT_CODES: &str = "Exit codes:
+  0  all that is durable was acknowledged, or with --follow the program was asked to stop
+  1  failed; standard error says why and what to do
+  2  the command line, the server or the stream will not do
+  3  the stream does not end with what the log has, or it got a GAP";
+const PULL_EXIT_CODES: &str = "Exit codes:
+  0  all that is in the stream is in the log, or with --follow the program was asked to stop
+  1  failed; standard error says why and what to do
+  2  the command line, the server or the stream will not do
+  3  the stream has a GAP, lost messages, or has another log";
 const VERIFY_EXIT_CODES: &str = "Exit codes:
   0  every event is there
   1  the log or one of its files cannot be read
@@ -144,6 +156,9 @@ pub(crate) enum Command {
     /// Record a file into a log: packet capture, CSV, lines of JSON or lines of text
     #[command(after_help = VALUES)]
     Import(ImportArgs),
+    /// Record what a device sends over a serial line into a log: frames, or a stream, and GAP records for what is missing
+    #[command(after_help = VALUES)]
+    Receive(ReceiveArgs),
     /// Print the events of a log
     #[command(after_help = TIMES)]
     Cat(CatArgs),
@@ -199,6 +214,12 @@ pub(crate) enum Command {
     /// Copy a log into several, each of a stretch of time
     #[command(after_help = SPLIT_VALUES)]
     Split(SplitArgs),
+    /// Ship a log to a stream of NATS JetStream: each durable event once, in order
+    #[command(after_help = SHIP_EXIT_CODES)]
+    Ship(Box<ShipArgs>),
+    /// Make a log of a stream again: the same records, sequences and files
+    #[command(after_help = PULL_EXIT_CODES)]
+    Pull(Box<PullArgs>),
     /// Print what completes command lines in a shell
     #[command(after_help = COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -255,6 +276,8 @@ pub(crate) struct ServeArgs {
     pub(crate) messages: MessageArgs,
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
+    #[command(flatten)]
+    pub(crate) beside: BesideArgs,
 }
 
 /// Arguments of `ringlog import`.
@@ -277,6 +300,9 @@ pub(crate) struct ImportArgs {
     pub(crate) event_type: Option<u8>,
     #[command(flatten)]
     pub(crate) typed: TypedOptions,
+    /// Record only what the log does not have yet of each file, which an import with --resume began
+    #[arg(long, conflicts_with_all = ["keep_bytes", "keep_for", "keep_files"])]
+    pub(crate) resume: bool,
     /// Captures: record the bytes of each packet alone, without the fields of the type `packet`
     #[arg(long)]
     pub(crate) payload_only: bool,

@@ -15,10 +15,12 @@ use crate::input::{Compression, Input};
 use crate::measure::pinning::{Pins, may_run_on};
 use crate::options::args::{ImportArgs, ServeArgs, StressArgs};
 use crate::options::log_args::{LogArgs, LogPlan, RetentionArgs};
+use crate::options::ship_args::BesideArgs;
 use crate::service::ServiceConfig;
+use crate::terminal::standard_input::is_standard_input;
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
-use ringlog::storage::SchemaList;
+use ringlog::storage::{FullDisk, SchemaList};
 
 const DEFAULT_RATE: u64 = 100_000;
 /// Most bytes that `serve` writes if nothing else bounds its log, so that a forgotten demo does not fill the disk.
@@ -48,6 +50,7 @@ pub(crate) struct ServeConfig {
     /// Whether no summary in words is printed.
     pub(crate) is_quiet: bool,
     pub(crate) service: ServiceConfig,
+    pub(crate) beside: BesideArgs,
 }
 
 impl ServeConfig {
@@ -74,6 +77,7 @@ impl ServeConfig {
             log: args.threads.apply(LogPlan::new(args.log, &args.how)?)?.describing(schemas),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
+            beside: args.beside,
             service: args.service.resolve(args.how.sync.unwrap_or_default()),
             is_quiet: args.messages.quiet,
             show: match args.messages.log_file {
@@ -121,6 +125,7 @@ pub(crate) struct ImportConfig {
     /// What describes the events of an export that does not describe them itself.
     pub(crate) schema: Option<PathBuf>,
     pub(crate) payload_only: bool,
+    pub(crate) resumes: bool,
     pub(crate) log: LogPlan,
     pub(crate) ring_bytes: usize,
     pub(crate) json: bool,
@@ -130,6 +135,12 @@ pub(crate) struct ImportConfig {
 impl ImportConfig {
     /// Checks the file and fills in the defaults.
     pub(crate) fn resolve(args: &ImportArgs, file: &Path) -> Result<Self, CliError> {
+        if args.resume && !matches!(args.how.full_disk, None | Some(FullDisk::Stop)) {
+            return Err(CliError::Usage(
+                "--resume continues after what the log has, and --full-disk drop or recycle leaves holes in it; give one of both"
+                    .into(),
+            ));
+        }
         let first = first_table(file);
         let first = first.as_deref().unwrap_or(file);
         if file.join(SCHEMA_FILE).is_file() && first == file {
@@ -159,7 +170,10 @@ impl ImportConfig {
         let schema = args.typed.schema.clone().filter(|_| is_export);
         let typed = match is_export {
             true => None,
-            false => args.typed.resolve(file, args.event_type, &args.log)?,
+            false => {
+                let name = if is_standard_input(file) { Path::new("stdin") } else { file };
+                args.typed.resolve(name, args.event_type, &args.log)?
+            }
         };
         let is_folder = file.is_dir();
         let event_type = match format {
@@ -176,7 +190,8 @@ impl ImportConfig {
             typed,
             schema,
             payload_only: args.payload_only,
-            log: LogPlan::new(args.log.clone(), &args.how)?,
+            resumes: args.resume,
+            log: LogPlan::new(args.log.clone(), &args.how)?.rereading(args.resume),
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             show: Show::on_stderr(args.progress),

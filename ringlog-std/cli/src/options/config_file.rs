@@ -16,6 +16,7 @@ use ringlog::programs::nearest;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::CliError;
+use crate::terminal::standard_input::is_standard;
 
 /// What is for the command line alone.
 const NOT_IN_A_FILE: [&str; 4] = ["config", "print-config", "help", "version"];
@@ -111,7 +112,11 @@ struct Entry {
 
 /// Reads a file and checks each key by itself.
 fn read(path: &Path, serve: &Command) -> Result<Vec<Entry>, CliError> {
-    let text = std::fs::read_to_string(path).map_err(CliError::io("read", path))?;
+    let text = match is_standard(path) {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(path),
+    };
+    let text = text.map_err(CliError::io("read", path))?;
     let refuse = |offset: usize, problem: String| {
         let line =
             1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&byte| byte == b'\n').count();
@@ -240,6 +245,9 @@ mod tests {
         ("log-level", "debug"),
         ("metrics", "127.0.0.1:9600"),
         ("health-unsynced", "1m"),
+        ("ship", "nats://localhost:4222"),
+        ("ship-credentials", "ship.creds"),
+        ("ship-replicas", "3"),
     ];
 
     fn words(pairs: &[(&str, &str)]) -> Vec<OsString> {

@@ -142,6 +142,12 @@ impl LogPlan {
         let (options, wants_uncached) = (how.options(), how.uncached);
         Ok(Self { path, options, keeps_all, wants_uncached, producer_cpus: None, recorder_cpus: None })
     }
+
+    /// Sets whether the next run reads again what a killed one had not stored yet.
+    pub(crate) fn rereading(mut self, is_reread: bool) -> Self {
+        self.options = self.options.rereading(is_reread);
+        self
+    }
 }
 
 /// Parses when a log is synced.

@@ -7,10 +7,10 @@ use clap::Command;
 
 /// The commands by purpose, in the order in which a user needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Record", &["serve", "import"]),
+    ("Record", &["serve", "import", "receive"]),
     ("Look", &["cat", "tail", "replay", "info", "report", "plot", "top", "export"]),
     ("Check and repair", &["verify", "salvage", "ring", "recover-image"]),
-    ("Keep", &["schema", "cursors", "prune", "backup", "restore", "split", "doctor"]),
+    ("Keep", &["schema", "cursors", "prune", "backup", "restore", "split", "ship", "pull", "doctor"]),
     ("Install", &["completions", "man"]),
 ];
 

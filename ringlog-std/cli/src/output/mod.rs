@@ -6,6 +6,7 @@ pub(crate) mod json;
 pub(crate) mod payload;
 mod raw;
 pub(crate) mod slots;
+mod table_file;
 pub(crate) mod tables;
 mod text;
 mod typed;

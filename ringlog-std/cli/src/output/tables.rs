@@ -1,11 +1,12 @@
 //! Events as CSV, in a file for each type.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::slots::{Slots, numbered};
+use super::table_file::{OpenFiles, TableFile};
 use super::{PrintStyle, Printer};
 use crate::error::CliError;
 use ringlog::event::{ClockKind, Event};
@@ -23,6 +24,7 @@ pub(crate) struct Tables {
     style: PrintStyle,
     tables: Vec<Table>,
     slots: Slots,
+    files: OpenFiles,
 }
 
 struct Table {
@@ -30,7 +32,7 @@ struct Table {
     /// None for GAP records and for events that nothing describes.
     schema: Option<Schema>,
     path: PathBuf,
-    printer: Printer<BufWriter<File>>,
+    printer: Printer<BufWriter<TableFile>>,
 }
 
 impl Tables {
@@ -50,7 +52,8 @@ impl Tables {
             Err(error) => return Err(CliError::io("list", shown)(error)),
         }
         let (folder, shown) = (folder.into(), shown.into());
-        Ok(Self { folder, shown, style, tables: Vec::new(), slots: Slots::default() })
+        let (tables, slots, files) = (Vec::new(), Slots::default(), OpenFiles::default());
+        Ok(Self { folder, shown, style, tables, slots, files })
     }
 
     /// Writes a row into the table of the event's type.
@@ -92,7 +95,7 @@ impl Tables {
     fn table(&self, name: String, earlier: usize, schema: Option<&Schema>) -> Result<Table, CliError> {
         let file_name = numbered(&name, earlier) + ".csv";
         let path = self.shown.join(&file_name);
-        let file = File::create_new(self.folder.join(&file_name)).map_err(CliError::io("create", &path))?;
+        let file = self.files.create(&self.folder.join(&file_name)).map_err(CliError::io("create", &path))?;
         let style = PrintStyle { table: schema.cloned().map(Arc::new), ..self.style.clone() };
         let printer = Printer::new(style, BufWriter::new(file)).map_err(CliError::io("write", &path))?;
         Ok(Table { name, schema: schema.cloned(), path, printer })

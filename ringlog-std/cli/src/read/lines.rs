@@ -5,6 +5,7 @@ use std::path::Path;
 use ringlog_nostd::format::FILE_HEADER_LEN;
 use serde::Serialize;
 
+use crate::terminal::verdict::Tone;
 use crate::terminal::words::{counted, size};
 use ringlog::event::file_flags;
 use ringlog::programs::{RecordedEnd, WriterFileState, cursors_of_other_logs};
@@ -27,10 +28,15 @@ pub(crate) struct SegmentLine {
     pub(crate) checksums: bool,
 }
 
-impl std::fmt::Display for SegmentLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { file, state, .. } = self;
-        write!(f, "{file}  {}  {}  {state}", counted(self.records, "record"), size(self.bytes))
+impl SegmentLine {
+    /// Returns the line up to the state.
+    pub(crate) fn words(&self) -> String {
+        format!("{}  {}  {}", self.file, counted(self.records, "record"), size(self.bytes))
+    }
+
+    /// Returns what the state means: the writer of an open file may have been killed.
+    pub(crate) fn tone(&self) -> Tone {
+        if self.state == "open" { Tone::Fair } else { Tone::Good }
     }
 }
 
@@ -108,6 +114,15 @@ impl WriterLine {
     /// Returns the cursors of other logs, one line each.
     pub(crate) fn cursor_words(&self) -> String {
         self.cursors_of_other_logs.iter().map(|cursor| format!("{}\n", cursor.words)).collect()
+    }
+
+    /// Returns what the end means: a log that is not closed may be at work.
+    pub(crate) fn tone(&self) -> Tone {
+        match (self.end, self.writer_file) {
+            (Some(_), _) => Tone::Good,
+            (None, "damaged" | "unreadable") => Tone::Bad,
+            _ => Tone::Fair,
+        }
     }
 
     /// Returns in words where the log in this folder was closed.

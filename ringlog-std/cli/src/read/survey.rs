@@ -8,6 +8,7 @@ use crate::read::lines::{SegmentLine, WriterLine};
 use crate::read::source::LogSource;
 use crate::read::stats::RecordStats;
 use crate::read::types::{TypeLine, TypeLines, words};
+use crate::terminal::verdict::{Tone, ToneText};
 use crate::terminal::words::{clock_name, grouped, size};
 use ringlog::programs::unreported_loss;
 
@@ -61,16 +62,19 @@ impl Survey {
     }
 
     /// Returns the contents in words, one line each.
-    pub(crate) fn print(&self, log: &Path) -> String {
+    pub(crate) fn words(&self, log: &Path) -> ToneText {
         let stats = &self.stats;
         let moment = |timestamp: Option<u64>, date: &Option<String>| match (date, timestamp) {
             (Some(date), _) => date.clone(),
             (None, Some(timestamp)) => timestamp.to_string(),
             (None, None) => "none".into(),
         };
-        let mut text = format!("log      {}\n", log.display());
+        let mut text = ToneText::default();
+        text += &format!("log      {}\n", log.display());
         text += &format!("events   {}\n", grouped(stats.events));
-        text += &format!("lost     {}\n", stats.lost_words());
+        text += "lost     ";
+        text.add(if stats.has_loss() { Tone::Fair } else { Tone::Good }, &stats.lost_words());
+        text += "\n";
         text += &format!(
             "bytes    {} in records, {} of them payload\n",
             size(stats.bytes),
@@ -87,10 +91,14 @@ impl Survey {
         }
         if let Some(writer) = &self.writer {
             text += &format!("identity {}\n", writer.identity.as_deref().unwrap_or("unknown"));
-            text += &format!("end      {}\n{}", writer.end_words(log), writer.cursor_words());
+            text += "end      ";
+            text.add(writer.tone(), &writer.end_words(log));
+            text += &format!("\n{}", writer.cursor_words());
         }
         for (segment, at) in self.segments.iter().zip(0..) {
-            text += &format!("{}{segment}\n", if at == 0 { "files    " } else { "         " });
+            text += &format!("{}{}  ", if at == 0 { "files    " } else { "         " }, segment.words());
+            text.add(segment.tone(), segment.state);
+            text += "\n";
         }
         text
     }

@@ -91,6 +91,11 @@ impl Recording {
         })
     }
 
+    /// Whether the log ended with the record before this sequence.
+    pub(crate) fn continues_at(&self, sequence: u64) -> bool {
+        self.recorder.recovery().next_sequence == sequence
+    }
+
     /// Writes, syncs and seals everything that was taken.
     ///
     /// If the log failed before, returns what it had taken, and the error.

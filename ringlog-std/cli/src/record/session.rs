@@ -16,6 +16,8 @@ use crate::record::status::Status;
 use crate::service::Service;
 use crate::terminal::messages::{LOG, SERVE, info, warn};
 use crate::terminal::words::{command_line, counted, grouped, path_word, size};
+use crate::wire::WireSummary;
+use ringlog::event::ClockKind;
 use ringlog::programs::cause;
 
 /// What to record, and where.
@@ -26,6 +28,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) pace: Pace,
     pub(crate) limits: Limits,
     pub(crate) log: LogPlan,
+    /// The sequence at which the log must end, if that was looked up.
+    pub(crate) log_end: Option<u64>,
     pub(crate) ring_bytes: usize,
     pub(crate) status: Status,
     pub(crate) service: &'a Service,
@@ -48,6 +52,9 @@ pub(crate) struct Session {
     /// too.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<u64>,
+    /// What was heard of a device, if the run was one of `receive`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<WireSummary>,
     seconds: f64,
     events_per_second: f64,
     bytes_per_second: f64,
@@ -92,6 +99,13 @@ pub(crate) struct Session {
 pub(crate) fn record(plan: Plan<'_>) -> Result<Session, CliError> {
     let log = plan.log.describing(plan.feed.schemas());
     let mut recording = Recording::start(&log, plan.ring_bytes, plan.status, plan.service)?;
+    if plan.log_end.is_some_and(|end| !recording.continues_at(end)) {
+        recording.finish(&Progress::default())?;
+        return Err(CliError::Unreadable(format!(
+            "{}: another program has written the log meanwhile, so nothing was imported; run this again",
+            log.path.display()
+        )));
+    }
     // After the recorder and the workers, which begin where this thread is.
     log.place_producer();
     plan.introduction.lines().for_each(|line| info!(target: SERVE, "{line}"));
@@ -140,13 +154,14 @@ impl Session {
     fn new(log: &Path, progress: Progress, read_back: ReadBack, elapsed: Duration) -> Self {
         let ReadBack { mut stats, sample, part } = read_back;
         let seconds = elapsed.as_secs_f64();
-        stats.name_times(ringlog::event::ClockKind::UnixNanos);
+        stats.name_times(ClockKind::UnixNanos);
         Self {
             log: log.display().to_string(),
             produced: progress.events.saturating_add(progress.lost),
             unrecorded: 0,
             skipped: progress.skipped,
             dropped: None,
+            wire: None,
             seconds,
             events_per_second: stats.events as f64 / seconds,
             bytes_per_second: stats.bytes as f64 / seconds,
@@ -189,6 +204,12 @@ impl Session {
         self.ended = Ended::Sink.to_string();
         self.error = Some(failure.to_string());
         self.failure = Some(failure);
+    }
+
+    /// Adds what was heard of a device whose timestamps are of this clock.
+    pub(crate) fn note_wire(&mut self, wire: WireSummary, clock: ClockKind) {
+        self.wire = Some(wire);
+        self.stats.name_times(clock);
     }
 
     /// Whether a signal stopped the run before its feed ended.
@@ -348,6 +369,7 @@ mod tests {
                 pace: Pace::new(Rate::Max),
                 limits: Limits { duration: None, max_bytes, stop: Stop::default() },
                 log: LogPlan::new(folder.path().into(), &LogArgs::default()).unwrap(),
+                log_end: None,
                 ring_bytes: 128 * 1024,
                 status: Status::new(Show::Nothing, None),
                 service: &Service::default(),

@@ -123,6 +123,8 @@ pub(crate) struct Gather {
     pub(crate) latency: Option<Latency>,
     last_timestamp: Option<u64>,
     breaks: Breaks,
+    /// Whether the filter leaves out the start of the log, and its end so far.
+    cuts: Option<(bool, bool)>,
     clock: Option<ClockKind>,
     /// Whether segments have different clocks.
     pub(crate) has_clocks: bool,
@@ -167,6 +169,7 @@ impl Gather {
             backwards: 0,
             last_timestamp: None,
             breaks: Breaks::default(),
+            cuts: None,
             clock: None,
             has_clocks: false,
         }
@@ -184,8 +187,15 @@ impl Gather {
             // What happened meanwhile is not known, so neither is the time since the event before.
             self.last_timestamp = None;
         }
-        if self.filter.as_mut().is_some_and(|filter| !filter.selects_next(event)) {
-            return;
+        if let Some(filter) = &mut self.filter {
+            let time = event.header.timestamp;
+            let starts_late =
+                || event.sequence < filter.first_sequence() || time > 0 && time < filter.earliest();
+            let (start, _) = self.cuts.unwrap_or_else(|| (starts_late(), false));
+            self.cuts = Some((start, filter.is_past(event) || filter.ends_by(time)));
+            if !filter.selects_next(event) {
+                return;
+            }
         }
         if let Some(gap) = event.gap() {
             self.add_gap(event, gap);
@@ -198,7 +208,10 @@ impl Gather {
     /// To be called once, after the last record.
     pub(crate) fn mark_missing(&mut self, missing: &[(u64, u64)]) {
         let (Some(axis), Some((least, most))) = (self.timeline.axis(), self.timeline.range()) else { return };
-        for (time, missing) in self.breaks.marks(missing, (least, most)) {
+        let (cuts_start, cuts_end) = self.cuts.unwrap_or_default();
+        // What is missing outside of what was asked for is no part of the chart.
+        let edges = (if cuts_start { u64::MAX } else { least }, if cuts_end { u64::MAX } else { most });
+        for (time, missing) in self.breaks.marks(missing, edges) {
             let bin = axis.place(time).filter(|_| (least..=most).contains(&time));
             if let Some(loss) = bin.and_then(|bin| self.losses.get_mut(bin)) {
                 loss.merge(Loss { holes: 1, missing, ..Loss::default() });
@@ -424,6 +437,34 @@ mod tests {
         let hole = |holes, missing| Loss { holes, missing, ..Loss::default() };
         assert_eq!([at(10), at(1_000_000), at(9_000_007)], [hole(1, 0), hole(1, 97), hole(1, 2)]);
         assert_eq!(gather.chosen_losses(), hole(3, 99));
+    }
+
+    #[test]
+    fn what_is_missing_where_nothing_was_asked_for_is_not_marked() {
+        let base = 1_700_000_000_000_000_000;
+        let marked = |filter: Filter| {
+            let mut gather = Gather::new(filter, Arc::default(), Vec::new(), None);
+            // Missing are 0 to 4, a place after 6, and what comes after 8.
+            for (sequence, offset, time) in [(5, 64, 0), (6, 88, 1000), (7, 136, 2000), (8, 160, 3000)] {
+                let event = Event::new(
+                    EventHeader::new(base + time, (sequence % 2) as u8, 3),
+                    &[1, 2, 3],
+                    sequence,
+                    offset,
+                );
+                gather.add(ClockKind::UnixNanos, &event);
+            }
+            gather.mark_missing(&[(0, 5), (9, 12)]);
+            let Loss { holes, missing, .. } = gather.chosen_losses();
+            (holes, missing)
+        };
+        assert_eq!(marked(Filter::new()), (3, 8));
+        // Events of other types are there: nothing is missing between those that were chosen.
+        assert_eq!(marked(Filter::new().event_type(1)), (3, 8));
+        assert_eq!(marked(Filter::new().since(base + 1500)), (1, 3));
+        assert_eq!(marked(Filter::new().until(base + 500)), (1, 5));
+        assert_eq!(marked(Filter::new().until(base + 3001)), (3, 8));
+        assert_eq!(marked(Filter::new().sequences(6..8)), (1, 0));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use rustix::fs::OFlags;
 
 use crate::error::CliError;
 use crate::terminal::print::eprint;
+use crate::terminal::standard_input::is_standard;
 use crate::terminal::words::{escaped, unix_now};
 use crate::terminal::zone::Zone;
 
@@ -66,6 +68,9 @@ pub(crate) struct MessageFile {
 
 impl MessageFile {
     fn open(path: &Path) -> std::io::Result<File> {
+        if is_standard(path) {
+            return std::io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        }
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         File::options().append(true).create(true).custom_flags(flags).open(path)
     }

@@ -5,8 +5,9 @@
 
 pub(crate) mod messages;
 pub(crate) mod print;
-pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod signals;
+pub(crate) mod standard_input;
+pub(crate) mod verdict;
 pub(crate) mod words;
 pub(crate) mod zone;

@@ -3,30 +3,23 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use anstyle::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::terminal::standard_input::named;
 use crate::terminal::words::{printable_json, printable_lines};
 
 /// Prints a line to standard error, and ignores that nobody may read it.
 ///
 /// Escapes what could control a terminal: the line may quote an input or the name of a file.
 pub(crate) fn eprint(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", printable_lines(line));
+    let _ = writeln!(anstream::stderr(), "{}", printable_lines(&named(line)));
 }
 
 /// Prints lines to standard output; escapes what could control a terminal.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
-    write_out(&printable_lines(text))
-}
-
-/// Prints a mark in a style, where standard output shows styles, and the text after it as [`print`] does.
-pub(crate) fn print_marked(mark: &str, style: Style, text: &str) -> Result<(), CliError> {
-    let mut out = anstream::stdout().lock();
-    write!(out, "{style}{mark}{style:#}{}", printable_lines(text)).map_err(CliError::Output)?;
-    out.flush().map_err(CliError::Output)
+    write_out(&printable_lines(&named(text)))
 }
 
 fn write_out(text: &str) -> Result<(), CliError> {
@@ -47,7 +40,7 @@ pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<String> {
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
     text.push('\n');
-    write_out(&printable_json(&text))
+    write_out(&printable_json(&named(&text)))
 }
 
 /// Whether the reader of standard output has closed its pipe; a write would notice that only with the next event.

@@ -39,6 +39,7 @@ pub struct BackupOptions<'a> {
 
 /// What a backup did, and what is in its folder.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BackupReport {
     /// Segments that were copied.
@@ -64,6 +65,7 @@ pub struct BackupReport {
     /// Bytes of records that are not on the log's disk yet, and so not in the backup.
     pub unsynced_bytes: u64,
     /// What is damaged in the log, and so in the copy.
+    #[cfg_attr(feature = "schema", serde(skip))]
     pub damage: Vec<ReadError>,
 }
 

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::os::files::{folder_of, open_folder};
 use crate::os::platform::{Linux, Platform};
-use crate::os::temporary::{create_temporary, remove_abandoned, temporary_name, temporary_start};
+use crate::os::temporary::{
+    create_temporary, is_temporary, remove_abandoned, temporary_name, temporary_start,
+};
 use crate::storage::copies::error::CopyError;
 
 /// How names of files begin that have no name yet.
@@ -116,12 +118,8 @@ impl Drop for DraftFolder {
 
 /// Deletes folders whose makers were killed.
 fn remove_abandoned_folders(parent: &Path, start: &OsStr) {
-    let is_draft = |name: &OsStr| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(start.as_encoded_bytes()) && name.ends_with(END.as_bytes())
-    };
     let entries = parent.read_dir().into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| is_draft(&entry.file_name())) {
+    for entry in entries.filter(|entry| is_temporary(&entry.file_name(), start, END)) {
         if open_folder(&entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -16,6 +16,7 @@ use crate::storage::segment::file::SegmentFile;
 
 /// What was restored.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RestoreReport {
     /// Segments of the log.
@@ -23,6 +24,7 @@ pub struct RestoreReport {
     /// Their length in bytes.
     pub bytes: u64,
     /// What is damaged in the backup, and so in the log.
+    #[cfg_attr(feature = "schema", serde(skip))]
     pub damage: Vec<ReadError>,
 }
 

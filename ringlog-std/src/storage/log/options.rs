@@ -53,6 +53,8 @@ pub struct LogWriterOptions {
     pub(crate) ring_identity: Option<u64>,
     /// A ring in this process feeds the log.
     pub(crate) has_own_ring: bool,
+    /// What that ring holds can be read again from where it came from.
+    pub(crate) is_reread: bool,
     /// Does not create the folder or wait for its lock.
     pub(crate) is_late: bool,
     /// What each segment says of its events.
@@ -86,6 +88,7 @@ impl LogWriterOptions {
         },
         ring_identity: None,
         has_own_ring: false,
+        is_reread: false,
         is_late: false,
         schemas: SchemaList::new(),
         worker_start: None,
@@ -261,10 +264,19 @@ impl LogWriterOptions {
         self
     }
 
+    /// Sets whether the next writer reads again what a ring in this process still holds when it dies. Then the log lacks
+    /// nothing that only a GAP record could report.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn rereading(mut self, is_reread: bool) -> Self {
+        self.is_reread = is_reread;
+        self
+    }
+
     /// A ring in this process feeds the log, and no shared one. Until the writer notes that the ring was
     /// [drained](crate::storage::LogWriter::note_drained_ring), the next writer assumes that events are missing.
     pub(crate) const fn own_ring(mut self) -> Self {
-        self.has_own_ring = true;
+        self.has_own_ring = !self.is_reread;
         self.ring_identity(0)
     }
 

@@ -367,6 +367,13 @@ impl Filter {
         self.since
     }
 
+    /// Whether events with this timestamp are too late for the filter.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn ends_by(&self, timestamp: u64) -> bool {
+        self.until.is_some_and(|until| timestamp >= until)
+    }
+
     fn has_type(&self, event_type: u8) -> bool {
         self.types.is_none_or(|types| types.has(event_type))
     }

@@ -354,11 +354,15 @@ impl<'a> LogRecovery<'a> {
 
     /// Gives every file its name and stores where it ends.
     fn name_and_seal(&mut self, links: &mut [ChainedSegment], ends: &[SegmentEnd]) -> Result<(), OpenError> {
+        let whole = if self.writer.is_lost() { first_damaged(ends) } else { 0 };
         let mut found = Vec::new();
-        for (link, end) in links.iter_mut().zip(ends) {
+        for (at, (link, end)) in links.iter_mut().zip(ends).enumerate() {
             let path = self.name(link)?;
             link.info.path.clone_from(&path);
             let was_sealed_here = end.seal(self.platform, &path)?;
+            if at < whole {
+                end.raise_watermark(self.platform, &path)?;
+            }
             let action = match (link.is_named(), was_sealed_here) {
                 (false, _) => RecoveryAction::Adopted,
                 (true, true) => RecoveryAction::Sealed,
@@ -382,8 +386,7 @@ impl<'a> LogRecovery<'a> {
     /// Returns which of the files still have to be synced. After a loss of the machine what was read came from the
     /// disk: only the files from the first damage on cannot be promised.
     fn unfinished(&self, links: &[ChainedSegment], ends: &[SegmentEnd]) -> Unfinished {
-        let damaged = ends.iter().position(|end| end.damage.is_some()).unwrap_or(ends.len());
-        let from = if self.writer.is_lost() { damaged } else { 0 };
+        let from = if self.writer.is_lost() { first_damaged(ends) } else { 0 };
         let all = links.iter().zip(ends).skip(from).filter(|(_, end)| end.is_unfinished());
         let durable_position = all.clone().next().map(|(_, end)| end.durable_position());
         Unfinished { paths: all.map(|(link, _)| link.info.path.clone()).collect(), durable_position }
@@ -499,6 +502,11 @@ impl LogEnd {
     }
 }
 
+/// Returns the first file with damage that does not end the log; their number if there is none.
+fn first_damaged(ends: &[SegmentEnd]) -> usize {
+    ends.iter().position(|end| end.damage.is_some()).unwrap_or(ends.len())
+}
+
 /// Returns the position past everything that a segment has room for. A file may have any length, but a position is a
 /// multiple of 8.
 fn room_end(info: &SegmentInfo) -> u64 {
@@ -560,6 +568,7 @@ mod tests {
     use crate::event::EventHeader;
     use crate::os::platform::Linux;
     use crate::storage::log::writer::LogWriter;
+    use crate::storage::read::scan::watermarks::LogWatermarks;
 
     /// Makes a log of many segments as a lost machine leaves it: none is marked as synced.
     fn lost_log(folder: &Path, damaged: Option<usize>) {
@@ -591,6 +600,27 @@ mod tests {
         let Recovered { end, report, segments, .. } = recovery.run().unwrap();
         let report = format!("{report:?}").replace(folder.path().to_str().unwrap(), "");
         (end, segments.len(), report)
+    }
+
+    #[test]
+    fn after_a_loss_of_power_the_files_say_that_what_was_found_whole_is_durable() {
+        for damaged in [None, Some(4)] {
+            let folder = tempfile::tempdir().unwrap();
+            lost_log(folder.path(), damaged);
+            assert_eq!(LogWatermarks::of(folder.path()).unwrap().durable, 0);
+            let writer = LastWriter { run: LastRun::OtherBoot, first_sequence: None, end: None };
+            let Recovered { end, .. } = LogRecovery::new(folder.path(), &Linux, writer).run().unwrap();
+            let watermarks = LogWatermarks::of(folder.path()).unwrap();
+            assert_eq!(watermarks.durable, watermarks.published, "damage in {damaged:?}");
+            assert!(watermarks.durable > 0 && watermarks.durable <= end.position);
+
+            let killed = tempfile::tempdir().unwrap();
+            lost_log(killed.path(), None);
+            let writer = LastWriter { run: LastRun::SameBoot, ..writer };
+            LogRecovery::new(killed.path(), &Linux, writer).run().unwrap();
+            let durable = LogWatermarks::of(killed.path()).unwrap().durable;
+            assert_eq!(durable, 0, "what the kernel has need not be on the disk");
+        }
     }
 
     #[test]

@@ -209,6 +209,24 @@ impl SegmentEnd {
     }
 }
 
+impl SegmentEnd {
+    /// Stores into a file that a lost machine left, and that was found whole, that all of it is on stable storage. A file that
+    /// cannot be opened keeps its watermark.
+    pub(crate) fn raise_watermark(&self, platform: &dyn Platform, path: &Path) -> Result<(), OpenError> {
+        if !self.is_doubtful || self.is_empty() || self.info.header.synced_offset >= self.offset {
+            return Ok(());
+        }
+        let Ok(file) = open_to_write(path) else { return Ok(()) };
+        let store = || -> io::Result<()> {
+            // What was read came from the disk, unless somebody has copied the file since.
+            platform.sync_file(&file)?;
+            platform.write_at(&file, &self.offset.to_le_bytes(), field::SYNCED_OFFSET as u64)?;
+            platform.sync_file(&file)
+        };
+        store().map_err(|error| OpenError::io(path, "raise the watermark of the file", error))
+    }
+}
+
 impl SegmentInfo {
     /// Returns whether the header records that the end is on stable storage.
     pub(crate) const fn is_synced(&self) -> bool {

@@ -173,6 +173,10 @@ fn check_out(log: &Path, out: &Path) -> Result<(), SalvageError> {
             _ => return Err(io_error(error)),
         },
     }
+    // Nothing is in a file, which may have no name, either.
+    if log.is_file() {
+        return Ok(());
+    }
     let log = fs::canonicalize(log).map_err(io_error)?;
     if existing_part(out).map_err(io_error)?.starts_with(&log) {
         return Err(SalvageError::Inside { path: out.into() });

@@ -30,7 +30,10 @@ pub struct SegmentSchemas {
 }
 
 impl SegmentSchemas {
-    pub(crate) fn new(list: SchemaList) -> Arc<Self> {
+    /// Returns what these descriptions say of events that are not in a log yet.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(list: SchemaList) -> Arc<Self> {
         let equal_to = list.entries.iter().map(|_| AtomicUsize::new(0)).collect();
         Arc::new_cyclic(|_this| Self {
             list,

@@ -118,12 +118,12 @@ pub struct LossCounts {
     /// GAP records that do not know how many events are missing.
     pub(crate) gaps_of_unknown_count: u64,
     /// Each count at the code of its reason. Losses of unknown codes are in the total only.
-    by_code: [u64; GapReason::RecorderEnded.code() as usize + 1],
+    by_code: [u64; GapReason::DeviceReset.code() as usize + 1],
 }
 
 impl LossCounts {
     /// How many numbers these are.
-    pub(crate) const WORDS: usize = GapReason::RecorderEnded.code() as usize + 3;
+    pub(crate) const WORDS: usize = GapReason::DeviceReset.code() as usize + 3;
 
     /// Returns the numbers, to store them apart.
     pub(crate) fn to_words(self) -> [u64; Self::WORDS] {

@@ -5,6 +5,7 @@
 //     node reader.mjs --cursors LOG    how far each reader of a log's folder has come: one JSON object
 //     node reader.mjs --index FILE     an index: one JSON object
 //     node reader.mjs --ring DUMP      the unread events of a ring at the start of a dump of memory, a line each
+//     node reader.mjs --frames FILE    what a device has sent over a serial line, a line for each record and each loss
 //
 // Written from docs/format.md alone, as a check of that document. Exit code: 0 all read; 1 damage; 3 a torn end; 2 usage. Damage is
 // reported on stderr as `FILE: offset N: text`.
@@ -240,6 +241,64 @@ function readRing(path, give) {
   }
 }
 
+// The bytes of a frame without its delimiter; undefined if they are none.
+function unstuffed(bytes) {
+  const pieces = [];
+  for (let at = 0; at < bytes.length;) {
+    const code = bytes[at], end = at + code;
+    if (end > bytes.length) return undefined;
+    pieces.push(bytes.subarray(at + 1, end));
+    if (code !== 255 && end < bytes.length) pieces.push(Buffer.from([0]));
+    at = end;
+  }
+  return Buffer.concat(pieces);
+}
+
+function frameOf(bytes) {
+  const frame = unstuffed(bytes);
+  if (!frame || frame.length < 10) return undefined;
+  const end = frame.length - 4;
+  if (crc32c(frame.subarray(0, end)) !== frame.readUInt32LE(end)) return undefined;
+  return { version: frame[0] >> 4, kind: frame[0] & 15, life: frame[1], number: frame.readUInt32LE(2), body: frame.subarray(6, end) };
+}
+
+function readFrames(path, give) {
+  const bytes = readFileSync(path);
+  const lost = (count, reason) => give({ gap: { count, reason } });
+  let expected, life, header, end;
+  // What comes after the last delimiter is no frame yet.
+  for (let at = 0; (end = bytes.indexOf(0, at)) >= 0; at = end + 1) {
+    const frame = frameOf(bytes.subarray(at, end));
+    if (!frame) continue; // Noise, or text of other code.
+    if (frame.version !== 1) throw new Damage(path, at, `a frame of version ${frame.version}`);
+    const missing = expected === undefined ? 0 : (frame.number - expected) >>> 0;
+    const isOtherHeader = frame.kind === 1 && header !== undefined && !frame.body.equals(header);
+    if (life !== undefined && (frame.life !== life || isOtherHeader || missing >= 2 ** 31)) {
+      lost(0, 10);
+      if (frame.number) lost(frame.number, 9);
+    } else if (missing) lost(missing, 9);
+    life = frame.life;
+    expected = frame.number;
+    if (frame.kind === 1) header = Buffer.from(frame.body);
+    if (frame.kind === 2) {
+      const isAboutLog = (frame.body[1] & ABOUT_LOG) !== 0;
+      give({ meta: isAboutLog ? "log" : frame.body[0], payload: frame.body.subarray(2).toString("hex") });
+    }
+    if (frame.kind < 8) continue;
+    expected = (frame.number + 1) >>> 0;
+    if (frame.kind !== 8 || frame.body.length < 10) lost(1, 9);
+    else readFrame(frame.body, give);
+  }
+}
+
+function readFrame(body, give) {
+  const flags = body[9], payload = body.subarray(10);
+  if (flags & GAP) {
+    const { count, reason } = gapOf(payload);
+    give({ gap: { count, reason } });
+  } else give({ timestamp: body.readBigUInt64LE(0), type: body[8], flags: flags & 0x0f, payload: payload.toString("hex") });
+}
+
 function main(options) {
   const give = (value) => process.stdout.write(toJson(value) + "\n");
   const [option, path] = options.length === 2 ? options : [undefined, options[0]];
@@ -248,6 +307,7 @@ function main(options) {
     if (option === "--cursors") give(readCursors(path));
     else if (option === "--index") give(readIndex(path));
     else if (option === "--ring") readRing(path, give);
+    else if (option === "--frames") readFrames(path, give);
     else if (option !== undefined) return 2;
     else if (statSync(path).isDirectory()) readFolder(path, give);
     else readFile(path, undefined, give);
@@ -259,4 +319,4 @@ function main(options) {
 }
 
 process.exitCode = main(process.argv.slice(2));
-if (process.exitCode === 2) process.stderr.write(`usage: ${basename(process.argv[1])} [--cursors | --index | --ring] PATH\n`);
+if (process.exitCode === 2) process.stderr.write(`usage: ${basename(process.argv[1])} [--cursors | --index | --ring | --frames] PATH\n`);

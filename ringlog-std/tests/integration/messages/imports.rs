@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Row, assert_table, captures, inputs, typed_imports, with_placeholders};
+use super::{Row, assert_table, captures, inputs, standard, typed_imports, with_placeholders};
 use crate::cli::support::{ringlog, without_times, word};
 
 /// Imports a file of these bytes, and gives all that the program says, but for how long it took.
@@ -257,5 +257,6 @@ fn imports_say_what_the_table_says() {
     rows.extend(captures::rows(folder));
     rows.extend(inputs::rows(folder));
     rows.extend(typed_imports::rows(folder));
+    rows.extend(standard::rows(folder));
     assert_table("imports.txt", &rows);
 }

@@ -15,6 +15,21 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "ringlog: {number} of {all} files are in the log; give the others again once the cause is mended",
         "it takes several files; a test of `cli::import` gives them",
     ),
+    ("ringlog: stopped before anything was imported; run it again", "it takes a signal in the right moment"),
+    (
+        "{}: another program has written the log meanwhile, so nothing was imported; run this again",
+        "it takes a second writer in the right moment",
+    ),
+    (
+        "{}: --resume: {error}; import it without --resume",
+        "it takes a path of thousands of bytes and a capture of thousands of interfaces",
+    ),
+    (
+        "-: standard input is a terminal; give a file, or pipe one: `ringlog cat - <FILE`",
+        "tests have no terminal",
+    ),
+    ("copy to a temporary file", "it takes a full disk"),
+    ("this format is no text for a terminal; pipe it on, or name a file", "tests have no terminal"),
     (
         "cannot start a thread: {0}; end other threads, or raise the limit (`ulimit -u`)",
         "a limit on threads leaves none for the recorder either",
@@ -82,6 +97,12 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "a test of `cli::service` sets the variable",
     ),
     ("only a scrape says it", "a reason for the compiler"),
+    ("{} is gone; waiting for it to come back", "it takes a terminal; a test of `cli::receive` closes one"),
+    (
+        "nothing more is printed: {}; the recording continues",
+        "it takes a standard output that nobody reads any more, in the middle of a run",
+    ),
+    ("cannot run at {} baud; give a rate that the adapter has", "a pseudoterminal takes any rate"),
     ("SIGHUP: opening the file of --log-file again", "a test of `cli::service` sends the signal"),
     (
         "{path}: cannot be opened again: {}; messages still go to the file that it was",
@@ -346,7 +367,7 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
         "the program waits: a test of `cli::replay` ends it",
     ),
     (
-        "missing: what {more} more of the log report",
+        ": what {more} more of the log report",
         "it takes more GAP records than a table shows well: a test of `cli::damage` has them",
     ),
     (
@@ -484,6 +505,10 @@ const APART: &[(&str, &str)] = &[
     ("export/mcap", "only the feature `mcap` has it"),
     ("export/table", "only the feature `parquet` has it"),
     ("top", "only the feature `top` has it; `.ci/run top` reads what it draws"),
+    ("commands/ship.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
+    ("commands/ship_beside.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
+    ("commands/pull.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
+    ("commands/login.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
     ("import/exported/rows.rs", "what is wrong with a row, where the unit tests change one"),
     ("doctor/", "what it says differs from machine to machine; its unit tests read it"),
     ("report/content.rs", "words of a page; `.ci/run report` reads it"),

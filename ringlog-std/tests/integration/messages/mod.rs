@@ -32,6 +32,8 @@ mod producer_calls;
 #[cfg(feature = "cli")]
 mod programs;
 #[cfg(feature = "cli")]
+pub(crate) mod receives;
+#[cfg(feature = "cli")]
 mod reports;
 mod ring_calls;
 #[cfg(feature = "cli")]
@@ -42,6 +44,7 @@ mod runs;
 #[cfg(feature = "cli")]
 mod service;
 mod sources;
+mod standard;
 #[cfg(feature = "cli")]
 mod typed;
 #[cfg(feature = "cli")]
@@ -76,8 +79,16 @@ impl Row {
 
 /// The tables of what the programs say.
 #[cfg(feature = "cli")]
-const PROGRAM_TABLES: [&str; 7] =
-    ["programs.txt", "imports.txt", "feeds.txt", "reports.txt", "runs.txt", "typed.txt", "looking.txt"];
+const PROGRAM_TABLES: [&str; 8] = [
+    "programs.txt",
+    "imports.txt",
+    "feeds.txt",
+    "receives.txt",
+    "reports.txt",
+    "runs.txt",
+    "typed.txt",
+    "looking.txt",
+];
 
 fn table(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/messages").join(name)

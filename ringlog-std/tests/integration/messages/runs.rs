@@ -172,6 +172,8 @@ fn runs_say_what_the_table_says() {
         ("the help of doctor", "help doctor", "Exit codes:"),
         ("the help of backup", "help backup", "Exit codes:"),
         ("the help of split", "help split", "Values:"),
+        ("the help of ship", "help ship", "Exit codes:"),
+        ("the help of pull", "help pull", "Exit codes:"),
         ("the help of ring", "help ring", "Exit codes:"),
         ("the help of export", "help export", "Exit codes:"),
         ("the help of completions", "help completions", "Where they go:"),

@@ -4,11 +4,12 @@
 
 use core::ptr::NonNull;
 use ringlog_nostd::format::{
-    Checksums, FileHeader, Records, add_checksum, crc32c_append, encode, place_word,
+    Checksums, FileHeader, MetaTopic, Records, add_checksum, crc32c_append, encode, place_word,
 };
+use ringlog_nostd::frame::{Chunk, FrameDecoder};
 use ringlog_nostd::{
-    ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FlightRecorder, Gap, LossyProducer,
-    OwnedEvent, Producer, Ring, RingOptions, Run, StaticRing, StreamSink, WideCounter,
+    ClockKind, Consumer, ConsumerList, EventConsumer, EventHeader, FlightRecorder, FramedSink, Gap,
+    LossyProducer, OwnedEvent, Producer, Ring, RingOptions, Run, StaticRing, StreamSink, WideCounter,
 };
 
 ringlog_cost::no_panic!();
@@ -77,7 +78,7 @@ fn operation(world: &'static mut World) -> u64 {
     if let Ok(ring) = unsafe { Ring::attach(memory, len) } {
         result += flight_recorder(world, ring.overwrite_oldest());
     }
-    result + format(world) + bytes(world)
+    result + format(world) + bytes(world) + frames(world)
 }
 
 fn both_ends(world: &mut World, mut producer: Producer<'static>, mut consumer: Consumer<'static>) -> u64 {
@@ -134,6 +135,14 @@ fn sinks(world: &World, mut consumer: Consumer<'static>) -> u64 {
         result += sink.drain(&mut consumer, world.limit).unwrap_or_default() as u64;
         result += u64::from(sink.write_event(&world.header, world.bytes).is_ok()) + sink.offset();
     }
+    let start = i64::from(world.header.checksum);
+    let meta = [(MetaTopic::Log, &*world.bytes)];
+    let mut sink = FramedSink::new(world.device, start, ClockKind::Ticks)
+        .meta(&meta)
+        .repeat_every(world.header.checksum);
+    result += sink.drain(&mut consumer, world.limit).unwrap_or_default() as u64;
+    result += u64::from(sink.write_event(&world.header, world.bytes).is_ok());
+    result += u64::from(sink.write_count().is_ok()) + sink.records();
     let (mut first, mut second) = (Taker(world.take), Taker(world.take));
     let mut list = ConsumerList::<2>::new(consumer);
     let _ = list.add_required(&mut first);
@@ -169,4 +178,17 @@ fn bytes(world: &mut World) -> u64 {
     }
     let header = world.bytes.first_chunk().and_then(|bytes| FileHeader::from_bytes(bytes).ok());
     result + header.map_or(0, |header| u64::from(header.to_bytes()[7]))
+}
+
+fn frames(world: &mut World) -> u64 {
+    let mut buffer = [0; 64];
+    let mut decoder = FrameDecoder::new(&mut buffer);
+    let (taken, chunk) = decoder.push(world.bytes);
+    let number = match chunk {
+        Some(Chunk::Frame(frame)) => u64::from(frame.number),
+        Some(Chunk::Broken { len, .. }) => len,
+        _ => 0,
+    };
+    let rest = matches!(decoder.finish(), Some(Chunk::Frame(_)));
+    taken as u64 + number + u64::from(rest) + decoder.pending().len() as u64
 }

@@ -13,9 +13,7 @@ use ringlog::storage::{LogWriter, SchemaList, SegmentSchemas};
 #[test]
 fn the_ending_of_a_name_is_that_of_its_format_or_of_none() {
     let format = |name: &str| ExportFormat::from_str(name, false).unwrap();
-    for (to, out) in
-        [("arrow", "z.parquet"), ("csv", "x.json"), ("json", "x.CSV"), ("mcap", "a.json"), ("json", "-")]
-    {
+    for (to, out) in [("arrow", "z.parquet"), ("csv", "x.json"), ("json", "x.CSV"), ("mcap", "a.json")] {
         assert!(matches!(format(to).check_name(Path::new(out)), Err(CliError::Usage(_))), "{to} {out}");
     }
     for (to, out, is_folder) in [
@@ -25,6 +23,8 @@ fn the_ending_of_a_name_is_that_of_its_format_or_of_none() {
         ("csv", "v1.2", true),
         ("chrome-trace", "x.json", false),
         ("json", "out", false),
+        ("json", "-", false),
+        ("csv", "-", false),
     ] {
         format(to).check_name(Path::new(out)).unwrap();
         assert_eq!(format(to).is_folder(Path::new(out)), is_folder, "{to} {out}");

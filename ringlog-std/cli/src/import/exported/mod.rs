@@ -17,6 +17,7 @@ use crate::descriptions::list_in;
 use crate::feed::{Feed, FeedError, Loss, Next};
 use crate::input::Input;
 use ringlog::event::{Gap, GapReason, MetaTopic};
+use ringlog::programs::cause;
 use ringlog::schema::SchemaSet;
 use ringlog::storage::SchemaList;
 
@@ -211,6 +212,13 @@ impl Feed for ExportedFeed {
             notes.push("the export holds no record, so the log gets none".into());
         }
         let descriptions = self.schemas.iter().count() as u64;
+        if let Some(unreadable) = self.current.to_set().unreadable().find(|it| !it.meta().is_empty()) {
+            let what = unreadable.number().map_or("the log".into(), |number| format!("type {number}"));
+            notes.push(format!(
+                "the description of {what} cannot be read: {}; the log has it as it is, and what it describes is shown as bytes",
+                cause(unreadable.error())
+            ));
+        }
         if self.holes > 0 || self.first.is_some_and(|first| first != descriptions) {
             notes.push(format!(
                 "the export begins with record {} and records are missing in {} places; the log numbers its records anew",

@@ -12,7 +12,7 @@ pub(crate) mod time;
 use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use crate::feed::{Feed, FeedError, Loss, Next, Skip};
+use crate::feed::{Feed, FeedError, Loss, Next, Skip, UNFINISHED};
 use crate::input::Input;
 use crate::terminal::words::unix_now;
 pub(crate) use described::PACKET;
@@ -82,6 +82,8 @@ pub(crate) struct PcapFeed {
     /// Whether the fields of the type `packet` are before the bytes of a packet.
     has_heads: bool,
     schemas: SchemaList,
+    leaves_unfinished: bool,
+    has_left: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,8 @@ impl PcapFeed {
             untimed: None,
             has_heads: false,
             schemas: SchemaList::new(),
+            leaves_unfinished: false,
+            has_left: false,
         };
         feed.read_magic()?;
         Ok(feed)
@@ -176,6 +180,12 @@ impl PcapFeed {
         ))
     }
 
+    /// Ends in the middle of a packet or block, of which this many bytes should be there.
+    fn end_inside(&mut self, bytes: usize) -> Result<Block, FeedError> {
+        self.has_left = self.leaves_unfinished;
+        if self.leaves_unfinished { Ok(Block::End) } else { Err(self.truncated(bytes)) }
+    }
+
     /// Returns the length of the head of a packet or block.
     fn head_bytes(&self) -> usize {
         match &self.kind {
@@ -195,7 +205,7 @@ impl PcapFeed {
             return self.pass_zeros();
         }
         if !is_whole {
-            return Err(self.truncated(head_bytes));
+            return self.end_inside(head_bytes);
         }
         if self.block.starts_with(&PCAPNG_MAGIC)
             && let Some(problem) = self.begin_section()?
@@ -213,7 +223,7 @@ impl PcapFeed {
             return Ok(block);
         }
         if !self.read_into_block(bytes)? {
-            return self.pass_overlong(bytes);
+            return if self.leaves_unfinished { self.end_inside(bytes) } else { self.pass_overlong(bytes) };
         }
         match &self.kind {
             Kind::PcapNg { section } if !section.is_whole(&self.block) => {
@@ -373,8 +383,13 @@ impl Feed for PcapFeed {
         self.offset
     }
 
+    fn leave_unfinished(&mut self) {
+        self.leaves_unfinished = true;
+    }
+
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        notes.extend(self.has_left.then(|| UNFINISHED.into()));
         if self.cut_packets > 0 {
             notes.push(format!(
                 "packets that the snap length had cut when they were captured, imported as captured: {}",

@@ -43,12 +43,13 @@ struct Choice {
 impl JsonFeed {
     /// Opens a file and finds how to read it.
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
-        let (choice, rows) = TableFile::new(path).choose(event_type, |text, is_all| {
-            let choice = Choice::find(&lines(text, is_all), options).map_err(|problem| {
-                format!("{problem}, or --format lines, which takes the time of the import")
+        let (choice, rows) =
+            TableFile::new(path, options.head_bytes).choose(event_type, |text, is_all| {
+                let choice = Choice::find(&lines(text, is_all), options).map_err(|problem| {
+                    format!("{problem}, or --format lines, which takes the time of the import")
+                })?;
+                Ok((choice, LAYOUT))
             })?;
-            Ok((choice, LAYOUT))
-        })?;
         Ok(Self { rows, choice })
     }
 }
@@ -81,6 +82,10 @@ impl ChosenFeed for JsonFeed {
         self.rows.reader.row_number()
     }
 
+    fn head_bytes(&self) -> u64 {
+        self.rows.head_bytes
+    }
+
     fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next {
         self.rows.lost(reason, time, what)
     }
@@ -97,8 +102,12 @@ impl Feed for JsonFeed {
         self.rows.reader.read_bytes()
     }
 
+    fn leave_unfinished(&mut self) {
+        self.rows.leaves_unfinished = true;
+    }
+
     fn notes(&self) -> Vec<String> {
-        self.rows.padding.note().into_iter().collect()
+        self.rows.notes()
     }
 }
 

@@ -36,7 +36,7 @@ use encoding::TextReader;
 use rows::{Found, Layout, RowReader};
 use sample::Start;
 
-use crate::feed::{Feed, FeedError, Loss, Next};
+use crate::feed::{Feed, FeedError, Loss, Next, UNFINISHED};
 use crate::input::{Input, Padding, Peeked};
 use ringlog::event::{GapReason, MAX_PAYLOAD};
 
@@ -63,6 +63,9 @@ pub(crate) trait ChosenFeed: Feed {
     /// The number of the first line of the row that came last.
     fn row_number(&self) -> u64;
 
+    /// How many bytes of the text, from its start, chose how it is read.
+    fn head_bytes(&self) -> u64;
+
     /// The row that came last, as one that is no event.
     fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next;
 }
@@ -81,11 +84,12 @@ pub(crate) struct TableFeed {
 impl TableFeed {
     /// Opens a table and finds how to read it.
     pub(crate) fn open(path: &Path, event_type: u8, options: &TableOptions) -> Result<Self, FeedError> {
-        let (choice, rows) = TableFile::new(path).choose(event_type, |text, is_all| {
-            let choice = Choice::find(&Start { text, is_all, lines_before: 0 }, options)?;
-            let layout = choice.layout;
-            Ok((choice, layout))
-        })?;
+        let (choice, rows) =
+            TableFile::new(path, options.head_bytes).choose(event_type, |text, is_all| {
+                let choice = Choice::find(&Start { text, is_all, lines_before: 0 }, options)?;
+                let layout = choice.layout;
+                Ok((choice, layout))
+            })?;
         let mut feed = Self { rows, choice, has_open_end: false };
         feed.pass_head()?;
         Ok(feed)
@@ -127,6 +131,10 @@ impl ChosenFeed for TableFeed {
         self.rows.reader.row_number()
     }
 
+    fn head_bytes(&self) -> u64 {
+        self.rows.head_bytes
+    }
+
     fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next {
         self.rows.lost(reason, time, what)
     }
@@ -158,6 +166,10 @@ impl Feed for TableFeed {
         self.rows.reader.read_bytes()
     }
 
+    fn leave_unfinished(&mut self) {
+        self.rows.leaves_unfinished = true;
+    }
+
     fn notes(&self) -> Vec<String> {
         let comments = match self.rows.comments {
             0 => None,
@@ -167,7 +179,7 @@ impl Feed for TableFeed {
         let open_end = self.has_open_end.then(|| {
             "the last row has no line end: if the file was cut inside its last cell, the row does not show that".into()
         });
-        comments.into_iter().chain(open_end).chain(self.rows.padding.note()).collect()
+        comments.into_iter().chain(open_end).chain(self.rows.notes()).collect()
     }
 }
 
@@ -175,11 +187,13 @@ impl Feed for TableFeed {
 #[derive(Debug)]
 struct TableFile {
     path: PathBuf,
+    /// How many bytes of its text may choose how it is read.
+    head_bytes: u64,
 }
 
 impl TableFile {
-    fn new(path: &Path) -> Self {
-        Self { path: path.into() }
+    fn new(path: &Path, head_bytes: Option<u64>) -> Self {
+        Self { path: path.into(), head_bytes: head_bytes.map_or(PROBE_BYTES, |bytes| bytes.min(PROBE_BYTES)) }
     }
 
     fn io(&self, action: &'static str, source: io::Error) -> FeedError {
@@ -204,7 +218,7 @@ impl TableFile {
         event_type: u8,
         choose: impl Fn(&[u8], bool) -> Result<(T, Layout), String>,
     ) -> Result<(T, Rows), FeedError> {
-        let opened = self.open(PROBE_BYTES)?;
+        let opened = self.open(self.head_bytes)?;
         let first = opened.text.head();
         let is_all = (first.len() as u64) < PROBE_BYTES && !opened.text.has_error();
         match choose(first, is_all) {
@@ -224,7 +238,7 @@ impl TableFile {
         let Err(source) = io::copy(&mut opened.text.take(LOOK_FOR_DAMAGE_BYTES), &mut io::sink()) else {
             return Err(self.unclear(problem));
         };
-        let opened = self.open(PROBE_BYTES)?;
+        let opened = self.open(self.head_bytes)?;
         let mut first = opened.text.head();
         while first.len() >= 2 * CHOICE_BYTES_MIN {
             first = first.get(..first.len() / 2).unwrap_or_default();
@@ -262,22 +276,31 @@ struct Rows {
     event_type: u8,
     /// Lines that were left out as comments.
     comments: u64,
+    head_bytes: u64,
+    leaves_unfinished: bool,
+    has_left: bool,
 }
 
 impl Rows {
     fn new(file: TableFile, opened: OpenedText, layout: Layout, event_type: u8) -> Self {
+        let head_bytes = opened.text.head().len() as u64;
         let (reader, padding) = opened.into_rows(layout);
-        Self { file, reader, padding, event_type, comments: 0 }
+        let (comments, leaves_unfinished, has_left) = (0, false, false);
+        Self { file, reader, padding, event_type, comments, head_bytes, leaves_unfinished, has_left }
     }
 
     fn restart(&mut self, layout: Layout) -> Result<(), FeedError> {
         (self.reader, self.padding) = self.file.open(0)?.into_rows(layout);
-        self.comments = 0;
+        (self.comments, self.has_left) = (0, false);
         Ok(())
     }
 
     fn encoding(&self) -> encoding::Encoding {
         self.reader.encoding()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.padding.note().into_iter().chain(self.has_left.then(|| UNFINISHED.into())).collect()
     }
 
     fn pass_line(&mut self) -> Result<bool, FeedError> {
@@ -300,6 +323,10 @@ impl Rows {
         time_of: impl Fn(&[u8]) -> Result<u64, String>,
     ) -> Result<Option<Next>, FeedError> {
         let found = self.find(|row| time_of(row).is_ok())?;
+        if self.leaves_unfinished && found != Found::End && self.reader.is_unfinished(&found) {
+            self.has_left = true;
+            return Ok(Some(Next::End));
+        }
         let row = self.reader.row();
         let time = match found {
             Found::End => return Ok(Some(Next::End)),

@@ -66,6 +66,9 @@ pub(crate) struct TableOptions {
     /// CSV: numbers have a decimal comma
     #[arg(long)]
     pub(crate) decimal_comma: bool,
+    /// How much of the text may choose how it is read; `None` for as much as is looked at.
+    #[arg(skip)]
+    pub(crate) head_bytes: Option<u64>,
 }
 
 impl TableOptions {

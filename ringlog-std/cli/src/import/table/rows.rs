@@ -83,6 +83,12 @@ impl<R: BufRead> RowReader<R> {
         self.row.bytes.last() == Some(&self.layout.line_end)
     }
 
+    /// Whether the file may continue the row: its line or its quoted cell has no end.
+    pub(super) fn is_unfinished(&self, found: &Found) -> bool {
+        let is_open = matches!(found, Found::Broken(problem) if problem == NEVER_CLOSED);
+        is_open || !self.row_has_end() && !self.row.is_cut
+    }
+
     /// Returns the offset of that row in the file.
     pub(super) fn row_offset(&self) -> u64 {
         self.row.offset
@@ -181,7 +187,7 @@ impl<R: BufRead> RowReader<R> {
                 return Ok(Err("a quote that is not closed within 100 lines and 1 MiB"));
             }
             if !self.read_line()? {
-                return Ok(Err("a quote that is never closed"));
+                return Ok(Err(NEVER_CLOSED));
             }
             let line = std::mem::take(&mut self.row);
             let text = trimmed(&line.bytes);
@@ -219,6 +225,7 @@ impl<R: BufRead> RowReader<R> {
     }
 }
 
+const NEVER_CLOSED: &str = "a quote that is never closed";
 const BEFORE_NEXT_ROW: &str = "a quote that is not closed before the next row";
 const OTHER_END: &str = "a carriage return inside of a line";
 const AFTER_QUOTE: &str = "a closing quote with something after it in the same cell";

@@ -47,7 +47,7 @@ impl<F: ChosenFeed> TypedFeed<F> {
     }
 
     /// Does the same; infers by this number of rows.
-    fn with_sample(
+    pub(crate) fn with_sample(
         mut rows: F,
         event_type: &EventType,
         path: &Path,
@@ -75,6 +75,11 @@ impl<F: ChosenFeed> TypedFeed<F> {
         };
         let sample_rows = matches!(event_type, EventType::Inferred { .. }).then_some(count);
         Ok(Self { rows, row: Vec::new(), plan, sample_rows })
+    }
+
+    /// Returns the number of rows by which the type was inferred; `None` for a schema that was given.
+    pub(crate) const fn sample_rows(&self) -> Option<u64> {
+        self.sample_rows
     }
 
     /// Returns the number of the type.
@@ -169,6 +174,10 @@ impl<F: ChosenFeed> Feed for TypedFeed<F> {
         self.rows.read_bytes()
     }
 
+    fn leave_unfinished(&mut self) {
+        self.rows.leave_unfinished();
+    }
+
     fn stop(&mut self) -> bool {
         self.rows.stop()
     }
@@ -201,6 +210,10 @@ impl<F: ChosenFeed> ChosenFeed for TypedFeed<F> {
 
     fn row_number(&self) -> u64 {
         self.rows.row_number()
+    }
+
+    fn head_bytes(&self) -> u64 {
+        self.rows.head_bytes()
     }
 
     fn lost(&self, reason: GapReason, time: Option<u64>, what: &str) -> Next {

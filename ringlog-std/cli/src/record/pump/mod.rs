@@ -193,8 +193,23 @@ impl<S: Sink> Pump<'_, S> {
                     }
                 }
                 Next::Lost(loss) => self.lose(loss)?,
-                Next::Kept(header) => self.lose(Loss::left(1, Some(header.timestamp)))?,
-                Next::Idle | Next::Described(_) => {}
+                Next::Kept(header) if header.is_gap() => {
+                    if let Some(gap) = Gap::from_payload(&self.payload) {
+                        self.write_kept_gap(header.timestamp, gap)?;
+                    }
+                }
+                Next::Kept(header) => {
+                    has_room = has_room && stopped.elapsed() < DRAIN_MOST;
+                    has_room = has_room && self.write(header)?.is_none();
+                    if !has_room {
+                        self.lose(Loss::left(1, Some(header.timestamp)))?;
+                    }
+                }
+                Next::Described(changes) => {
+                    self.write_losses()?;
+                    self.sink.describe(&changes)?;
+                }
+                Next::Idle => {}
                 Next::End => return Ok(()),
             }
         }

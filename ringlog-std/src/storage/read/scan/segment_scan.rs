@@ -192,6 +192,20 @@ impl FileScan {
         Ok(false)
     }
 
+    /// Goes to the next record, of any kind, and returns its bytes; `None` at the end.
+    #[cfg(feature = "nats")]
+    pub(crate) fn next_bytes(&mut self) -> Result<Option<&[u8]>, ReadError> {
+        if !self.advance_one()? {
+            return Ok(None);
+        }
+        self.take_meta();
+        let found = self.found.and_then(|found| {
+            let from = usize::try_from(found.offset - self.buffer_offset).ok()?;
+            self.buffer.get(from..from + found.header.stride())
+        });
+        Ok(found)
+    }
+
     /// Passes over META records up to the next other record, without taking that.
     pub(crate) fn pass_meta(&mut self) -> Result<(), ReadError> {
         while self.offset < self.end && self.positions.may_be_meta(self.offset) {
