@@ -452,12 +452,12 @@ def wire():
     tick, large, text = bytes(8), bytes(1 + at % 255 for at in range(300)), b"after a reset"
     data = b"\0boot loader\n\0" + frame(a, 0, 1, heads[0]) + frame(a, 0, 2, b"\1\0" + TICK.encode())
     data += frame(a, 0, 8, sent(10, 1, 3, tick)) + frame(a, 1, 8, sent(11, 3, 0, b""))
-    # Record 2 is missing; record 4 has a wrong bit; kind 4 is not known.
+    # Record 2 is missing; record 4 has a wrong bit; kinds 4 and 9 are not known, and 9 is a record.
     data += frame(a, 3, 8, sent(13, 3, 0, large)) + frame(a, 4, 3, struct.pack("<Q", 4)) + frame(a, 4, 4, b"something")
     broken = bytearray(frame(a, 4, 8, sent(14, 3, 0, b"broken")))
     broken[-3] ^= 4
     data += bytes(broken) + frame(a, 5, 1, heads[0]) + frame(a, 5, 8, sent(15, 3, 0, large[:250]))
-    data += frame(a, 6, 8, sent(16, 0, GAP, struct.pack("<QII", 7, 1, 0))) + frame(a, 7, 8, sent(17, 3, 15, b"\0\0"))
+    data += frame(a, 6, 8, sent(16, 0, GAP, struct.pack("<QII", 7, 1, 0))) + frame(a, 7, 8, sent(17, 3, 15, b"\0\0")) + frame(a, 8, 9, b"later")
     data += frame(b, 0, 1, heads[1]) + frame(b, 0, 8, sent(1, 3, 0, text))
 
     def event(timestamp, kind, flags, payload):
@@ -467,11 +467,11 @@ def wire():
         return {"gap": {"count": count, "reason": reason}}
 
     return data, [{"meta": 1, "payload": TICK.encode().hex()}, event(10, 1, 3, tick), event(11, 3, 0, b""), lost(1, 9), event(13, 3, 0, large),
-                  lost(1, 9), event(15, 3, 0, large[:250]), lost(7, 1), event(17, 3, 15, b"\0\0"), lost(0, 10), event(1, 3, 0, text)]
+                  lost(1, 9), event(15, 3, 0, large[:250]), lost(7, 1), event(17, 3, 15, b"\0\0"), lost(1, 7), lost(0, 10), event(1, 3, 0, text)]
 
 
 line, heard = wire()
-vector("frames", "a serial line: text of a boot loader, a frame that is missing, one that is broken, one of an unknown kind, a reset",
+vector("frames", "a serial line: text of a boot loader, a frame that is missing, one that is broken, two of unknown kinds, a reset",
        line, [], "frames", "frames.wire", frames=heard)
 
 

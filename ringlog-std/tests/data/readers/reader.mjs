@@ -265,15 +265,16 @@ function frameOf(bytes) {
 function readFrames(path, give) {
   const bytes = readFileSync(path);
   const lost = (count, reason) => give({ gap: { count, reason } });
-  let expected, life, header, end;
+  let expected = 0, life, header, end;
   // What comes after the last delimiter is no frame yet.
   for (let at = 0; (end = bytes.indexOf(0, at)) >= 0; at = end + 1) {
     const frame = frameOf(bytes.subarray(at, end));
     if (!frame) continue; // Noise, or text of other code.
     if (frame.version !== 1) throw new Damage(path, at, `a frame of version ${frame.version}`);
-    const missing = expected === undefined ? 0 : (frame.number - expected) >>> 0;
+    const missing = (frame.number - expected) >>> 0;
     const isOtherHeader = frame.kind === 1 && header !== undefined && !frame.body.equals(header);
     if (life !== undefined && (frame.life !== life || isOtherHeader || missing >= 2 ** 31)) {
+      header = undefined;
       lost(0, 10);
       if (frame.number) lost(frame.number, 9);
     } else if (missing) lost(missing, 9);
@@ -286,7 +287,7 @@ function readFrames(path, give) {
     }
     if (frame.kind < 8) continue;
     expected = (frame.number + 1) >>> 0;
-    if (frame.kind !== 8 || frame.body.length < 10) lost(1, 9);
+    if (frame.kind !== 8 || frame.body.length < 10) lost(1, 7);
     else readFrame(frame.body, give);
   }
 }
