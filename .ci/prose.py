@@ -37,7 +37,7 @@ PHRASES = {
 }
 PATTERN = re.compile(r"\b(?:%s)\b" % "|".join(it.replace(" ", r"\s+") for it in PHRASES), re.I)
 
-DATA = re.compile(r"(^|/)(LICENSE-\w+|\.gitignore|Cargo\.lock)$|\.(svg|png|pcapng|evtl)$")
+DATA = re.compile(r"(^|/)(LICENSE-\w+|\.gitignore|Cargo\.lock)$|\.(svg|png|pcapng|evtl)$|/data/v1/")
 CODE_SPAN = re.compile(r"`[^`\n]+`")
 # A value in a format string.
 PLACEHOLDER = re.compile(r"\{[^{}\n]*\}")

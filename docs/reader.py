@@ -89,7 +89,7 @@ class Segment:
             self.read_header(file.read(64))
             size = os.fstat(file.fileno()).st_size
             if self.write_offset > size and not self.flags & STREAM:
-                raise Damage(path, size, f"the file ends here, its write_offset is {self.write_offset}")
+                raise Damage(path, 24, f"write_offset is {self.write_offset}, the file ends at {size}")
             self.body = file.read() if self.flags & STREAM else file.read(self.write_offset - 64)
 
     def read_header(self, head):
@@ -232,8 +232,11 @@ def print_log(log, shows_meta):
         named = int(os.path.basename(path)[:20]) if path != log else None
         if {named, expected, segment.base_sequence} - {None, segment.base_sequence}:
             raise Damage(path, 40, f"base_sequence {segment.base_sequence}, not {named if expected is None else expected}")
-        expected = segment.base_sequence + segment.print_events(successor and Segment(successor).base_position,
-                                                               shows_meta)
+        try:
+            next_position = Segment(successor).base_position if successor else None
+        except Damage:
+            next_position = None  # The next turn reports it, after the records of this segment.
+        expected = segment.base_sequence + segment.print_events(next_position, shows_meta)
     if end is not None and expected < end:
         path = os.path.join(log, f"{expected:020}.evtl")
         raise Damage(path, 0, f"the log was closed at record {end}, and ends at record {expected}: this file is missing")
