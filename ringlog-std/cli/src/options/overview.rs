@@ -10,17 +10,15 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["serve", "import", "receive"]),
     ("Look", &["cat", "tail", "replay", "info", "report", "plot", "top", "export"]),
     ("Check and repair", &["verify", "salvage", "ring", "recover-image"]),
-    ("Keep", &["schema", "cursors", "prune", "backup", "restore", "split", "ship", "pull", "doctor"]),
-    ("Install", &["completions", "man"]),
+    ("Keep", &["schema", "cursors", "prune", "backup", "restore", "split", "ship", "pull"]),
+    ("Install", &["doctor", "completions", "man"]),
 ];
 
 const BEGIN: &str = "\
 Begin with
-  ringlog serve --for 5s                    generated events into ./ringlog-data
+  ringlog serve --for 5s                    generated events into ./ringlog-data; also without `serve`
   ringlog cat ringlog-data --limit 10       what they are
-  ringlog COMMAND --help                    the options of a command
-
-Without a command it records as `ringlog serve` does, and takes the options of that.";
+  ringlog COMMAND --help                    the options of a command";
 
 /// Gives the program's help this text.
 pub(crate) fn with_overview(command: Command) -> Command {

@@ -262,7 +262,7 @@ fn what_is_before_the_cut_of_a_compressed_table_is_typed() {
     for (before, last) in
         [(vec![], gzip(table.as_bytes())), (gzip(first), gzip(second)), (zstd(first), zstd(second))]
     {
-        for end in (last.len() / 4..last.len()).step_by(7).chain(last.len() - 8..last.len()) {
+        for end in (last.len() / 4..last.len()).step_by(29).chain(last.len() - 8..last.len()) {
             std::fs::write(&path, [&before, &last[..end]].concat()).unwrap();
             let open = || TableFeed::open(&path, 0, &TableOptions::default()).unwrap();
             let count = |feed: &mut dyn Feed| {
