@@ -114,7 +114,7 @@ impl<'b> FrameDecoder<'b> {
     /// ```
     pub fn finish(&mut self) -> Option<Chunk<'_>> {
         self.forget_given();
-        if self.len == 0 { None } else { Some(self.end()) }
+        if self.len == 0 && self.dropped == 0 { None } else { Some(self.end()) }
     }
 
     /// Returns the bytes since the last delimiter, as far as the buffer holds them.

@@ -91,7 +91,7 @@ pub(crate) fn compare<W: Wire>(
         } else if header.next() <= begin {
             check.older += 1;
         } else {
-            match runs.continue_after(&run)? {
+            match runs.same_as(&run)? {
                 Found::Same => check.same += 1,
                 Found::Differs(why) => check.differs(position, why),
             }

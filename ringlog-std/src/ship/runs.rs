@@ -18,7 +18,7 @@ use crate::storage::folder::listing::{Listed, LogList};
 use crate::storage::read::decode::segment_index::IndexPoint;
 use crate::storage::read::scan::log_scan::{base_position_of, open_at};
 use crate::storage::read::scan::segment_scan::FileScan;
-use crate::storage::segment::file::read_header;
+use crate::storage::segment::file::{read_header, read_up_to};
 
 /// The flags of a segment's header that its runs name.
 const RUN_FLAGS: u32 = file_flags::CLOCK | file_flags::CHECKSUMS;
@@ -318,7 +318,28 @@ impl LogRuns {
         if !self.open(&files, at)? {
             return Ok(Found::Differs("the log's retention has just deleted that segment".into()));
         }
-        self.compare(run)
+        let found = self.compare(run)?;
+        if found == Found::Same
+            && let Some(scan) = &mut self.scan
+        {
+            let number = header.next() - scan.header().base_sequence;
+            scan.go_to(IndexPoint { offset: header.offset + run.bytes.len() as u64, number })?;
+            self.next = header.next();
+        }
+        Ok(found)
+    }
+
+    /// Compares a message with the log: as [`continue_after`](Self::continue_after), but reads nothing else.
+    pub(crate) fn same_as(&mut self, run: &Run) -> Result<Found, ReadError> {
+        let header = &run.header;
+        if header.log != self.log || header.crc != crc32c_hardware(0, &run.bytes) {
+            return self.continue_after(run);
+        }
+        let end = header.offset + run.bytes.len() as u64;
+        let has_it =
+            |scan: &FileScan| scan.header().salt() == header.salt && end <= scan.header().write_offset;
+        let is_open = self.scan.as_ref().is_some_and(has_it);
+        if is_open { self.compare(run) } else { self.continue_after(run) }
     }
 
     /// Continues with a record at which a segment begins, or before the log's first.
@@ -344,41 +365,31 @@ impl LogRuns {
         Ok(Found::Same)
     }
 
-    fn compare(&mut self, run: &Run) -> Result<Found, ReadError> {
+    /// Compares the bytes of a message with those of the open segment.
+    fn compare(&self, run: &Run) -> Result<Found, ReadError> {
         let header = &run.header;
-        let Some(scan) = &mut self.scan else { return Ok(Found::Differs("the log is empty".into())) };
-        let own = scan.header();
-        let (path, salt, number) =
-            (scan.info().path.display().to_string(), own.salt(), header.first - own.base_sequence);
+        let Some(scan) = &self.scan else { return Ok(Found::Differs("the log is empty".into())) };
+        let (own, path) = (scan.header(), &scan.info().path);
+        let (salt, end) = (own.salt(), own.write_offset);
         if salt != header.salt {
-            return Ok(Found::Differs(format!("{path} has salt {salt:08x}")));
+            return Ok(Found::Differs(format!("{} has salt {salt:08x}", path.display())));
         }
-        let end = own.write_offset;
-        if header.offset < FILE_HEADER_LEN as u64 || header.offset + run.bytes.len() as u64 > end {
-            return Ok(Found::Differs(format!("{path} ends at offset {end}")));
+        let len = run.bytes.len();
+        if header.offset < FILE_HEADER_LEN as u64 || header.offset + len as u64 > end {
+            return Ok(Found::Differs(format!("{} ends at offset {end}", path.display())));
         }
-        match scan.go_to(IndexPoint { offset: header.offset, number }) {
-            Err(ReadError::Record { source, .. }) => {
-                return Ok(Found::Differs(format!("{path} is damaged at offset {}", source.offset)));
+        let mut bytes = vec![0; len];
+        read_up_to(&scan.segment.file, &mut bytes, header.offset).map_err(|source| ReadError::Io {
+            path: path.clone(),
+            offset: header.offset,
+            source,
+        })?;
+        Ok(match bytes.iter().zip(&run.bytes).position(|(own, other)| own != other) {
+            None => Found::Same,
+            Some(at) => {
+                let offset = header.offset + at as u64;
+                Found::Differs(format!("{} has other bytes at offset {offset}", path.display()))
             }
-            other => other?,
-        }
-        let mut at = 0;
-        while at < run.bytes.len() {
-            match scan.next_bytes() {
-                Ok(Some(bytes)) if run.bytes.get(at..at + bytes.len()) == Some(bytes) => at += bytes.len(),
-                Ok(_) | Err(ReadError::Record { .. }) => {
-                    let offset = header.offset + at as u64;
-                    return Ok(Found::Differs(format!("{path} has other bytes at offset {offset}")));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.next = scan.next_sequence();
-        Ok(if self.next == header.next() {
-            Found::Same
-        } else {
-            Found::Differs(format!("{path} has record {} there", self.next))
         })
     }
 }

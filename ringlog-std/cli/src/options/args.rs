@@ -66,11 +66,6 @@ const COPY_EXIT_CODES: &str = "Exit codes:
   1  failed; standard error says why and what to do
   2  the command line is wrong
   3  done, but something is damaged, and is so in the copy";
-const SHIP_EXIT_CODES: &str = "Exit codes:
-  0  all that is durable was acknowledged, or with --follow the program was asked to stop
-  1  failed; standard error says why and what to do
-  2  the command line, the server or the stream will not do
-  3  the stream does not end with what the log has, or it got a GAP";
 const PULL_EXIT_CODES: &str = "Exit codes:
   0  all that is in the stream is in the log, or with --follow the program was asked to stop
   1  failed; standard error says why and what to do
@@ -133,6 +128,15 @@ const TOP_VALUES: &str = concat!("Values:", duration_help!(), time_help!());
 const REPLAY_VALUES: &str = concat!("Values:", duration_help!(), time_help!(), "\n\n", exit_codes!());
 const EXPORT_VALUES: &str = concat!("Values:", time_help!(), "\n\n", export_exit_codes!());
 const VALUES: &str = concat!(size_help!(), duration_help!(), "\n\n", exit_codes!());
+const SHIP_VALUES: &str = concat!(
+    size_help!(),
+    duration_help!(),
+    "\n\nExit codes:
+  0  all that is durable was acknowledged, or with --follow the program was asked to stop
+  1  failed; standard error says why and what to do
+  2  the command line, the server or the stream will not do
+  3  the stream does not end with what the log has, or it got a GAP"
+);
 const FEEDS: &str = concat!(size_help!(), duration_help!(), feed_help!(), "\n\n", exit_codes!());
 
 /// Records events through a lock-free ring into a memory-mapped log, and reads such logs.
@@ -215,7 +219,7 @@ pub(crate) enum Command {
     #[command(after_help = SPLIT_VALUES)]
     Split(SplitArgs),
     /// Ship a log to a stream of NATS JetStream: each durable event once, in order
-    #[command(after_help = SHIP_EXIT_CODES)]
+    #[command(after_help = SHIP_VALUES)]
     Ship(Box<ShipArgs>),
     /// Make a log of a stream again: the same records, sequences and files
     #[command(after_help = PULL_EXIT_CODES)]
