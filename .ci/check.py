@@ -6,6 +6,7 @@ import re
 import runpy
 import struct
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -120,6 +121,23 @@ def guarantees(document):
     print(f"{len(named)} tests are named, and there")
 
 
+def published(metadata):
+    """Prints the names of the packages that may be published."""
+    print("\n".join(it["name"] for it in json.loads(Path(metadata).read_text())["packages"] if it["publish"] != []))
+
+
+def packed(crate):
+    """A packed crate has both licences, as they are here, and a file to read first."""
+    with tarfile.open(crate) as archive:
+        names = {name.partition("/")[2]: name for name in archive.getnames()}
+        for licence in "LICENSE-MIT", "LICENSE-APACHE":
+            assert licence in names, f"{crate}: no {licence}; make a link to the one at the root in the package's folder"
+            assert archive.extractfile(names[licence]).read() == Path(licence).read_bytes(), f"{crate}: another {licence}"
+        manifest = archive.extractfile(names["Cargo.toml"]).read().decode()
+    readme = re.search(r'^readme = "(.+)"$', manifest, re.M)
+    assert readme and readme[1] in names, f"{crate}: no readme"
+
+
 def doc_examples(*coverages):
     """Everything public that rustdoc counts has an example (its `--show-coverage`, one file for each library)."""
     total = 0
@@ -219,5 +237,5 @@ def rows(csv, reader_json):
     print(f"{len(events)} rows equal")
 
 
-functions = document, typed, flips, guarantees, doc_examples, counts, same, capture, rows
+functions = document, typed, flips, guarantees, doc_examples, counts, same, capture, rows, published, packed
 {function.__name__: function for function in functions}[sys.argv[1]](*sys.argv[2:])

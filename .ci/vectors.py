@@ -10,6 +10,7 @@
     .ci/vectors.py magic FILE              the entries for file(1)
     .ci/vectors.py list                    prints the SHA-256 of each file, for v1.sha256
     .ci/vectors.py self-test               plants changes, and fails unless each is noticed
+    .ci/vectors.py mutants                 takes each check out of the readers in C and in Python: a vector notices it
 """
 import hashlib
 import json
@@ -353,6 +354,33 @@ def self_test():
     return f"{planted + 6} changes planted, all noticed"
 
 
+# Checks that another one makes as well, at the same offset.
+DOUBLED = {"end - offset < 16": "len > end - offset", "not paths and end": "not paths"}
+
+
+def mutants():
+    """The readers in C and in Python, each without one of its checks."""
+    root, noticed = DATA.parents[2], 0
+    readers = (("ringlog-std/c/tests/read_by_format.c", re.compile(r"\bif \((.*)\) \{\n *damaged\("), "0 && ({})"),
+               ("docs/reader.py", re.compile(r"\b(?:if|elif) (.*):\n *raise (?:damage|Damage)\("), "False and ({})"))
+    with tempfile.TemporaryDirectory() as scratch:
+        for path, check, without in readers:
+            source = (root / path).read_text()
+            for found in check.finditer(source):
+                changed, program = Path(scratch, Path(path).name), Path(scratch, "reader")
+                changed.write_text(source[:found.start(1)] + without.format(found[1]) + source[found.end(1):])
+                if changed.suffix == ".c":
+                    subprocess.run(["gcc", "-std=c11", "-w", changed, "-o", program], check=True)
+                    is_noticed = fails(check_c, program)
+                else:
+                    is_noticed = fails(check_reader, [sys.executable, changed, "--meta"], from_python)
+                assert is_noticed or found[1] in DOUBLED, f"{path}: no vector notices that `{found[1]}` is not checked"
+                assert not is_noticed or found[1] not in DOUBLED, f"{path}: `{found[1]}` is noticed; take it out of DOUBLED"
+                noticed += is_noticed
+    assert noticed > 30, f"only {noticed} checks were found in the readers"
+    return f"{noticed} checks taken out of the readers, each noticed by a vector"
+
+
 def check_frozen_quickly(folder):
     """The part of `check_frozen` that needs no script."""
     wanted = [line.split(maxsplit=1)[::-1] for line in (DATA / "v1.sha256").read_text().splitlines()]
@@ -367,6 +395,7 @@ def main():
     checks = {
         "frozen": check_frozen, "ringlog": check_ringlog, "node": check_node, "c": check_c, "kaitai": check_kaitai, "magic": check_magic,
         "python": lambda reader: check_reader([sys.executable, reader, "--meta"], from_python), "self-test": self_test,
+        "mutants": mutants,
     }
     print(f"vectors, {step}: {checks[step](*arguments)}")
 

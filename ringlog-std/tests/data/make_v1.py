@@ -360,6 +360,14 @@ damaged("unchecked", "a record without a checksum in a file with them", odd, odd
 odd = File(CLEAN | SEALED | WALL).events(2)
 odd.record(T0, 1, CHECKSUMMED, b"abc")
 damaged("checked", "a record with a checksum in a file without them", odd, odd.done(), 2, odd.starts[2])
+# The same where no checksum notices it.
+bare = File(CLEAN | SEALED | WALL).gap(T0, 1, 3 | LOG_SIDE).events(3, length=5)
+plain, second = bare.done(tail=bytes(64)), bare.starts[1]
+damaged("plain_not_committed", "no checksums, and a record without COMMITTED", bare, put(plain, second + 9, bytes([plain[second + 9] & 0x7F])), 1, second)
+damaged("plain_padding", "no checksums, and a padding byte is not zero", bare, put(plain, second + 16 + 7, b"\1"), 1, second)
+damaged("plain_too_long", "no checksums, and payload_len reaches past write_offset into bytes of zeros", bare,
+        put(plain, bare.starts[3] + 10, b"\x28\x00"), 3, bare.starts[3])
+damaged("plain_meta_and_gap", "no checksums, and META and GAP in the first record", bare, put(plain, 64 + 9, b"\xb0"), 0, 64)
 vector("synced_damage", "not sealed, and a record below synced_offset is not whole: damage, no tear",
        put(live.done(), live.starts[3] + 16, b"\0\0\0\0"), live.records[:3], "damage", offset=live.starts[3])
 vector("stream_cut", "STREAM, and the last record is cut short", stream.done()[:-8], stream.records[:3], "damage", offset=stream.starts[3])
@@ -371,6 +379,8 @@ vector("segment_last_missing", "the log was closed with three segments, the last
        records(a, b), "damage", name_of(7))
 vector("segment_renamed", "a segment that a program has compressed: the log would have a hole",
        {name_of(0) + ".gz": b"\x1f\x8b", name_of(3): b.done()}, [], "refused", name_of(0) + ".gz")
+vector("segments_none", "a folder without a segment", {"notes.txt": b"not a segment"}, [], "refused", ".")
+vector("segments_all_missing", "the log was closed with records, and has no segment", {"writer": writer_file(9, 216)}, [], "refused", ".")
 vector("segment_zeros", "a segment of zeros", {name_of(0): a.done(), name_of(3): bytes(128)}, a.records, "damage", name_of(3))
 
 # Rings: three events and a GAP are unread, two more events were read. The last record straddles the end of the lap.
