@@ -16,7 +16,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 
 const BEGIN: &str = "\
 Begin with
-  ringlog serve --for 5s                    generated events into ./ringlog-data; also without `serve`
+  ringlog serve --for 5s                    generated events into ringlog-data; also without `serve`
   ringlog cat ringlog-data --limit 10       what they are
   ringlog COMMAND --help                    the options of a command";
 
