@@ -17,8 +17,13 @@ import nats
 from nats.js.api import StreamConfig
 from ship_base import Server, compare, free_port, read_stream, segments_of, started, without_checksums
 
-RECORD = ["--feed", "demo", "--rate", "100000", "--sync", "100ms", "--segment-size", "256KiB"]
+RECORD = {"--feed": "demo", "--rate": "100000", "--sync": "100ms", "--segment-size": "256KiB"}
 PACE = ["--ack-timeout", "500ms", "--linger", "50ms", "--hold", "1s"]
+
+
+def recording(*words):
+    """The words of `serve`, of which those that are given win."""
+    return ["serve", *(word for pair in {**RECORD, **dict(zip(words[::2], words[1::2]))}.items() for word in pair)]
 
 
 class Case:
@@ -37,12 +42,12 @@ class Case:
         return done
 
     def record(self, *words, code=0, **options):
-        return self.run("serve", *RECORD, "--log", self.log, *words, code=code, **options)
+        return self.run(*recording("--log", self.log, *words), code=code, **options)
 
     def recorder(self, *words):
         """A recorder at work, once its log has a file."""
         with open(self.folder / "serve.out", "ab") as out:
-            recorder = started([self.program, "serve", *RECORD, "--log", str(self.log), *words], stdout=out, stderr=out)
+            recorder = started([self.program, *recording("--log", str(self.log), *words)], stdout=out, stderr=out)
         end = time.monotonic() + 20
         while not list(self.log.glob("*.evtl")):
             assert recorder.poll() is None and time.monotonic() < end, (self.folder / "serve.out").read_text()
@@ -127,8 +132,7 @@ def two_shippers(case):
     time.sleep(1.5)
     case.ship(code=1, says="ship")
     copy = case.folder / "copy"
-    shutil.copytree(case.log, copy)
-    shutil.rmtree(copy / "cursors", ignore_errors=True)
+    shutil.copytree(case.log, copy, ignore=shutil.ignore_patterns(".*", "cursors"))
     # The copy is as long as the stream, or longer, only if it is fed at the same time.
     second = case.follower("--stream", "log", log=copy, output="second.out")
     time.sleep(3)
@@ -202,6 +206,10 @@ def full_disk(case):
         case.server.start()
         case.ship()
         compare(case.stream(), segments_of(case.log))
+        case.change(lambda streams: streams.delete_stream("log"))
+        shutil.rmtree(case.log)
+        case.record("--for", "300ms")
+        case.ship("--create")
         case.server.kill()
         case.record("--keep-bytes", "4MiB", "--cursor-bytes", "12MiB", "--full-disk", "stop", "--for", "6s")
         case.server.start()
@@ -334,7 +342,7 @@ def logins(program, server_program, folder):
 
     refused = "refuses this client"
     tries(keys, [(2, refused, []), (2, refused, ["--nkey-file", secret["other"]]), (2, "", ["--nkey-file", secret["rubbish"]]),
-                 (2, "", ["--nkey-file", keys.folder / "missing"]), (2, "", ["--credentials", keys.folder / "missing"]),
+                 (1, "cannot read the file", ["--nkey-file", keys.folder / "missing"]), (2, "", ["--credentials", keys.folder / "missing"]),
                  (2, "", ["--credentials", secret["rubbish"]]), (0, "", ["--nkey-file", secret["seed"], "--create"])])  # fmt: skip
     words = Case(program, server_program, folder, "password", 'authorization { user: ship, password: "s3cret-word" }\n')
     user = ["--user", "ship", "--password-file"]
@@ -346,8 +354,7 @@ def logins(program, server_program, folder):
     with open(tls.server.config, "a") as config:
         config.write(f"tls {{ {files}, verify: true }}\n")
     own = ["--tls-cert", at / "client.pem", "--tls-key", at / "client.key"]
-    no_tls = "no encrypted connection"
-    tries(tls, [(2, no_tls, own), (2, no_tls, ["--tls-ca", at / "names", *own]), (0, "", ["--tls-ca", at / "ca.pem", *own, "--create"])])
+    tries(tls, [(0, "", ["--tls-ca", at / "ca.pem", *own, "--create"])])
     return f"{count} logins by nkey, password and TLS: each with its exit code and its words, no secret printed"
 
 
@@ -386,7 +393,7 @@ def following(case):
     recorder = case.recorder("--sync", "never")
     time.sleep(0.3)
     case.ship("--create", "--follow", code=2, says="syncs nothing before it closes the log")
-    case.run("serve", *RECORD, "--sync", "never", "--log", case.folder / "other", "--ship", case.url, code=2, says="--sync never")
+    case.run(*recording("--sync", "never", "--log", case.folder / "other", "--ship", case.url), code=2, says="--sync never")
     case.ended(recorder)
     case.ship("--create")
     compare(case.stream(), segments_of(case.log))
@@ -404,7 +411,10 @@ def following(case):
     recorder = case.recorder("--ship", case.url, "--metrics", str(port))
 
     def value(name):
-        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        try:
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        except OSError:
+            return -1
         found = [line.split()[1] for line in text.splitlines() if line.startswith(f"ringlog_ship_{name} ")]
         return float(found[0]) if found else -1
 
