@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Ships logs to a JetStream server that is killed, and compares the stream with the log, byte for byte.
 
-    .ci/ship.py PROGRAM NATS_SERVER FOLDER [KILLS] [SEED] [LEADERS]    runs it; FOLDER must not exist
+    .ci/ship.py PROGRAM NATS_SERVER FOLDER [KILLS] [SEED]    runs it; FOLDER must not exist; from 100 kills on also what takes long
+    .ci/ship.py cluster PROGRAM NATS_SERVER FOLDER LEADERS [SEED]    three replicas, whose leader is killed that often
+    .ci/ship.py rate PROGRAM NATS_SERVER FOLDER    how fast that is; PROGRAM is a release build, on a machine that does nothing else
     .ci/ship.py --self-test                                            plants faults in what is compared, and fails unless each is found
 
 A recorder is at work while shipper, server or both are killed. A proxy between them drops acknowledgements, or holds publishes
@@ -11,13 +13,11 @@ files of the same names. At the end come the refusals: wrong address, credential
 """
 
 import asyncio
-import atexit
 import json
 import random
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -26,89 +26,9 @@ from pathlib import Path
 
 import nats
 from nats.js.api import StreamConfig
-
-HEADER, COUNT, END, FLAGS = 64, 16, 24, 56
-
-
-STARTED = []
-
-
-def started(*words, **options):
-    """A process that does not outlive this program."""
-    STARTED.append(subprocess.Popen(*words, **options))
-    return STARTED[-1]
-
-
-@atexit.register
-def end_all():
-    for process in STARTED:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def segments_of(log):
-    """The records of each file of a log, by name."""
-    found = {}
-    for path in sorted(Path(log).glob("*.evtl")):
-        data = path.read_bytes()
-        found[path.name] = data[HEADER : struct.unpack_from("<Q", data, END)[0]]
-    return found
-
-
-def without_checksums(records):
-    """Records with zeros for their checksums, which depend on the place."""
-    data, at = bytearray(records), 0
-    while at < len(data):
-        data[at + 12 : at + 16] = bytes(4)
-        at += (16 + struct.unpack_from("<H", data, at + 10)[0] + 7) // 8 * 8
-    return bytes(data)
-
-
-def compare(messages, records):
-    """Compares (header, payload) of each message with a log's records."""
-    stored, expected = b"".join(payload for _, payload in messages), b"".join(records.values())
-    following = 0
-    for header, payload in messages:
-        words = header.split(" ")
-        assert words[:2] == ["1", "r"], f"no run: {header}"
-        assert int(words[3]) == following, f"record {following} does not come next: {header}"
-        following += int(words[4])
-    assert len(stored) == len(expected), f"{len(stored)} bytes in the stream, {len(expected)} in the log"
-    assert stored == expected, "the stream has other bytes than the log"
-
-
-class Server:
-    def __init__(self, program, folder, port, extra=""):
-        self.program, self.folder, self.port = program, Path(folder), port
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.config = self.folder / "server.conf"
-        store = self.folder / "store"
-        self.config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{store}" }}\n{extra}')
-        self.process = None
-
-    def start(self):
-        with open(self.folder / "server.log", "ab") as log:
-            self.process = started([self.program, "-c", str(self.config)], stdout=log, stderr=log)
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
-            except OSError:
-                assert time.monotonic() < end and self.process.poll() is None, "the server does not start"
-                time.sleep(0.02)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
+from ship_base import HEADER, Server, compare, free_port, read_stream, segments_of, started, without_checksums
+from ship_cases import run_all
+from ship_rate import rate
 
 class Proxy:
     """Forwards connections; loses acknowledgements, or holds back what the client sends."""
@@ -160,24 +80,6 @@ class Proxy:
         except OSError:
             pass
         client.close()
-
-
-async def read_stream(port, stream):
-    """All messages of a stream, by an ordered consumer."""
-    client = await nats.connect(f"nats://127.0.0.1:{port}")
-    try:
-        streams = client.jetstream()
-        last = (await streams.stream_info(stream)).state.last_seq
-        found = []
-        if last:
-            consumer = await streams.subscribe(f"ringlog.{stream}", stream=stream, ordered_consumer=True)
-            while not found or found[-1][2] < last:
-                message = await consumer.next_msg(timeout=20)
-                number = message.metadata.sequence.stream
-                found.append(((message.headers or {}).get("Ringlog-Run", ""), message.data, number))
-        return [(header, payload) for header, payload, _ in found]
-    finally:
-        await client.close()
 
 
 class Shipper:
@@ -480,20 +382,40 @@ def self_test():
     print(f"{len(faults)} planted faults are found")
 
 
-def main(program, server_program, folder, count="15", seed="1", leaders="0"):
+def main(program, server_program, folder, count="15", seed="1"):
     folder = Path(folder)
     folder.mkdir()
-    version = subprocess.run([server_program, "--version"], capture_output=True, text=True).stdout.strip()
     begin = time.monotonic()
     kills(program, server_program, folder, int(count), int(seed))
-    if int(leaders):
-        cluster(program, server_program, folder, int(leaders), int(seed))
     rolled_back(program, server_program, folder)
     beside(program, server_program, folder)
     refusals(program, server_program, folder)
-    print(f"{version}, {time.monotonic() - begin:.0f} s")
+    run_all(program, server_program, folder, int(count) >= 100)
+    print(f"{version_of(server_program)}, {time.monotonic() - begin:.0f} s")
+    shutil.rmtree(folder)
+
+
+def version_of(server_program):
+    return subprocess.run([server_program, "--version"], capture_output=True, text=True).stdout.strip()
+
+
+def main_cluster(program, server_program, folder, leaders, seed="1"):
+    folder = Path(folder)
+    folder.mkdir()
+    begin = time.monotonic()
+    cluster(program, server_program, folder, int(leaders), int(seed))
+    print(f"{version_of(server_program)}, {time.monotonic() - begin:.0f} s")
     shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    self_test() if sys.argv[1:] == ["--self-test"] else main(*sys.argv[1:])
+    if sys.argv[1:] == ["--self-test"]:
+        self_test()
+    elif sys.argv[1:2] == ["cluster"]:
+        main_cluster(*sys.argv[2:])
+    elif sys.argv[1:2] == ["rate"]:
+        rate(*sys.argv[2:5])
+        shutil.rmtree(sys.argv[4])
+        print(version_of(sys.argv[3]))
+    else:
+        main(*sys.argv[1:])

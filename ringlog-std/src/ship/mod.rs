@@ -27,5 +27,5 @@ mod window;
 pub use check::{Difference, ShipCheck};
 pub use error::{PullError, ShipError};
 pub use login::{Login, Secret};
-pub use options::{LogShipper, ShipOptions, ShipStatus};
+pub use options::{LogShipper, ShipLag, ShipOptions, ShipStatus};
 pub use pull::LogPuller;

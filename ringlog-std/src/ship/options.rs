@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::ship::check::{ShipCheck, compare};
@@ -13,7 +13,8 @@ use crate::ship::nats::NatsWire;
 use crate::ship::runs::LogRuns;
 use crate::ship::shipper::{Pace, Shipper, State};
 use crate::storage::folder::ending::WriterFile;
-use crate::storage::{Cursor, OpenError};
+use crate::storage::folder::listing::LogFiles;
+use crate::storage::{Cursor, LogWatermarks, OpenError};
 
 /// Where a log is shipped, and how.
 ///
@@ -226,7 +227,8 @@ impl ShipOptions {
         let wire = self.connect()?;
         let target = JetStream::open(wire, &stream, identity, self.run_bytes, self.new.as_ref())?;
         let runs = LogRuns::new(folder, identity, target.run_bytes);
-        Ok(LogShipper { shipper: Shipper::new(target, runs, self.pace, Some(cursor)), stream })
+        let shipper = Shipper::new(target, runs, self.pace, Some(cursor));
+        Ok(LogShipper { shipper, folder: folder.into(), stream })
     }
 
     /// Compares each message of the stream with the log in the folder `log`. Ships nothing.
@@ -283,6 +285,7 @@ fn stream_name(folder: &Path) -> String {
 /// ```
 pub struct LogShipper {
     shipper: Shipper<JetStream<NatsWire>>,
+    folder: PathBuf,
     stream: String,
 }
 
@@ -337,9 +340,11 @@ impl LogShipper {
             messages,
             bytes,
             acknowledged,
+            acknowledged_position: _,
             cursor,
             position,
             restarts,
+            waits,
             gaps,
             pending_bytes,
             waits_for,
@@ -351,11 +356,55 @@ impl LogShipper {
             cursor,
             position,
             restarts,
+            waits,
             gaps,
             pending_bytes,
             waits_for,
         }
     }
+
+    /// Returns what the log has and the stream has not acknowledged. Reads the headers of the log's files: call it now and then.
+    ///
+    /// ```no_run
+    /// # let mut shipper = ringlog::ship::ShipOptions::new("nats://127.0.0.1:4222").start("my-log")?;
+    /// let lag = shipper.lag()?;
+    /// println!("{} records, {} bytes", lag.records, lag.bytes);
+    /// # Ok::<(), ringlog::ship::ShipError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ShipError::Read`] and [`ShipError::Open`] where the log cannot be read.
+    pub fn lag(&self) -> Result<ShipLag, ShipError> {
+        let segments = match LogFiles::open(&self.folder) {
+            Err(OpenError::NoSegments { .. }) => return Ok(ShipLag::default()),
+            other => other?.segments,
+        };
+        let LogWatermarks { published, durable, .. } = LogWatermarks::of_segments(&segments)?;
+        let next = segments.last().map_or(0, |last| last.header.base_sequence + last.header.event_count);
+        let state = &self.shipper.state;
+        Ok(ShipLag {
+            records: next.saturating_sub(state.acknowledged),
+            bytes: published.saturating_sub(state.acknowledged_position),
+            not_durable_bytes: published - durable,
+        })
+    }
+}
+
+/// What a log has and its stream does not: see [`LogShipper::lag`].
+///
+/// ```
+/// assert_eq!(ringlog::ship::ShipLag::default().records, 0);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct ShipLag {
+    /// Records that were not acknowledged.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of them that cannot be shipped yet, since they are not durable.
+    pub not_durable_bytes: u64,
 }
 
 /// What a [`LogShipper`] has done.
@@ -379,6 +428,8 @@ pub struct ShipStatus {
     pub position: u64,
     /// How often the end of the stream was read again.
     pub restarts: u64,
+    /// How often something was waited for: a server, an answer.
+    pub waits: u64,
     /// GAPs that were sent for records that the log no longer had.
     pub gaps: u64,
     /// Bytes that the log's active segment has and that are not durable yet.

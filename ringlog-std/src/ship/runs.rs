@@ -114,6 +114,11 @@ impl LogRuns {
         WriterFile::of(&self.folder).end_sequence() == Some(self.next_sequence())
     }
 
+    /// Returns the log's position after the last record that was cut, in bytes, where a segment is being read.
+    pub(crate) fn log_position(&self) -> Option<u64> {
+        self.scan.as_ref().map(|scan| scan.position_at(scan.offset()).saturating_sub(self.bytes.len() as u64))
+    }
+
     /// Returns how many records are published and not durable, of the segment that is read.
     pub(crate) fn pending_bytes(&self) -> u64 {
         self.scan.as_ref().map_or(0, |scan| scan.header().write_offset.saturating_sub(self.durable))

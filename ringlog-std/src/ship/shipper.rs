@@ -43,11 +43,15 @@ pub(crate) struct State {
     pub(crate) bytes: u64,
     /// Sequence after the last record that was acknowledged.
     pub(crate) acknowledged: u64,
+    /// The log's position there, in bytes.
+    pub(crate) acknowledged_position: u64,
     /// Where the stored cursor is.
     pub(crate) cursor: u64,
     pub(crate) position: Position,
     /// How often the end was read, but for the first time.
     pub(crate) restarts: u64,
+    /// How often something was waited for: a server, an answer.
+    pub(crate) waits: u64,
     /// GAPs that were sent for records that the log no longer had.
     pub(crate) gaps: u64,
     pub(crate) pending_bytes: u64,
@@ -167,6 +171,11 @@ impl<T: Target> Shipper<T> {
         self.is_lost = true;
         self.window.restart(0);
         self.short_since = None;
+        self.wait_for(why);
+    }
+
+    fn wait_for(&mut self, why: String) {
+        self.state.waits += u64::from(self.state.waits_for.is_empty());
         self.state.waits_for = why;
     }
 
@@ -204,6 +213,7 @@ impl<T: Target> Shipper<T> {
         self.is_lost = false;
         self.state.waits_for.clear();
         (self.state.position, self.state.acknowledged) = (end.position, next);
+        self.state.acknowledged_position = self.runs.log_position().unwrap_or(0);
         self.held.retain(|held| held.position <= end.position);
         if end.position > 0 && self.gap_from.is_none() {
             self.hold(end.position, next);
@@ -273,7 +283,9 @@ impl<T: Target> Shipper<T> {
     }
 
     fn put(&mut self, run: &Run, is_short: bool) -> Result<(), Stop> {
-        let (token, after) = self.window.send(run.header.next(), is_short, self.target.now());
+        let position = self.runs.log_position().unwrap_or(self.state.acknowledged_position);
+        let end = (run.header.next(), position);
+        let (token, after) = self.window.send(end, is_short, self.target.now());
         self.state.messages += 1;
         self.state.bytes += run.bytes.len() as u64;
         Ok(self.target.put(token, run, after)?)
@@ -288,6 +300,7 @@ impl<T: Target> Shipper<T> {
                 Meaning::Late => {}
                 Meaning::Stored(flight) => {
                     (self.state.position, self.state.acknowledged) = (flight.position, flight.next_sequence);
+                    self.state.acknowledged_position = flight.log_position;
                     if flight.is_short {
                         self.settle(flight.sent_at + self.pace.ack_timeout);
                     } else {

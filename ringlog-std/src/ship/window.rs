@@ -20,6 +20,8 @@ pub(crate) struct Flight {
     pub(crate) position: Position,
     /// The sequence after its last record.
     pub(crate) next_sequence: u64,
+    /// The log's position there, in bytes.
+    pub(crate) log_position: u64,
     /// Whether it is shorter than the grid, so that its position may have another content.
     pub(crate) is_short: bool,
     pub(crate) sent_at: Instant,
@@ -75,11 +77,23 @@ impl Window {
     }
 
     /// Notes a run that is sent now, and returns its token and the position that it comes after.
-    pub(crate) fn send(&mut self, next_sequence: u64, is_short: bool, now: Instant) -> (u64, Position) {
+    pub(crate) fn send(
+        &mut self,
+        (next_sequence, log_position): (u64, u64),
+        is_short: bool,
+        now: Instant,
+    ) -> (u64, Position) {
         let (token, after) = (self.next_token, self.sent);
         self.next_token += 1;
         self.sent += 1;
-        self.flights.push_back(Flight { token, position: self.sent, next_sequence, is_short, sent_at: now });
+        self.flights.push_back(Flight {
+            token,
+            position: self.sent,
+            next_sequence,
+            log_position,
+            is_short,
+            sent_at: now,
+        });
         (token, after)
     }
 
@@ -120,13 +134,13 @@ mod tests {
     #[test]
     fn the_first_run_goes_alone_and_others_follow_its_acknowledgement() {
         let (mut window, now) = (window(), Instant::now());
-        assert_eq!(window.send(5, false, now), (0, 10));
+        assert_eq!(window.send((5, 0), false, now), (0, 10));
         assert!(!window.has_room());
         let Meaning::Stored(flight) = window.take(0, &Outcome::Stored(11)) else { panic!("it is stored") };
         assert_eq!((flight.position, flight.next_sequence), (11, 5));
         for after in 11..14 {
             assert!(window.has_room());
-            assert_eq!(window.send(5, false, now).1, after);
+            assert_eq!(window.send((5, 0), false, now).1, after);
         }
         assert!(!window.has_room(), "three are on their way");
     }
@@ -134,9 +148,9 @@ mod tests {
     #[test]
     fn an_outcome_of_a_run_that_was_given_up_means_nothing() {
         let (mut window, now) = (window(), Instant::now());
-        let (late, _) = window.send(5, false, now);
+        let (late, _) = window.send((5, 0), false, now);
         window.restart(10);
-        window.send(9, false, now);
+        window.send((9, 0), false, now);
         assert_eq!(window.take(late, &Outcome::Stored(11)), Meaning::Late);
         assert_eq!(window.take(late, &Outcome::Refused), Meaning::Late);
         assert!(!window.is_empty() && !window.has_room());
@@ -149,14 +163,14 @@ mod tests {
             [Outcome::Stored(12), Outcome::Stored(10), Outcome::Refused, Outcome::Busy("busy".into())]
         {
             let mut window = window();
-            let (token, _) = window.send(5, false, now);
+            let (token, _) = window.send((5, 0), false, now);
             assert_eq!(window.take(token, &outcome), Meaning::Restart, "{outcome:?}");
         }
         let mut window = window();
-        let (token, _) = window.send(5, false, now);
+        let (token, _) = window.send((5, 0), false, now);
         window.take(token, &Outcome::Stored(11));
-        window.send(6, false, now);
-        let (second, _) = window.send(7, false, now);
+        window.send((6, 0), false, now);
+        let (second, _) = window.send((7, 0), false, now);
         assert_eq!(
             window.take(second, &Outcome::Stored(13)),
             Meaning::Restart,
@@ -167,21 +181,21 @@ mod tests {
     #[test]
     fn nothing_follows_a_short_run() {
         let (mut window, now) = (window(), Instant::now());
-        let (token, _) = window.send(5, false, now);
+        let (token, _) = window.send((5, 0), false, now);
         window.take(token, &Outcome::Stored(11));
-        window.send(6, true, now);
+        window.send((6, 0), true, now);
         assert!(!window.has_room());
     }
 
     #[test]
     fn after_a_refusal_one_run_goes_alone_again() {
         let (mut window, now) = (window(), Instant::now());
-        let (token, _) = window.send(5, false, now);
+        let (token, _) = window.send((5, 0), false, now);
         window.take(token, &Outcome::Stored(11));
-        window.send(6, false, now);
+        window.send((6, 0), false, now);
         window.restart(11);
         assert!(window.has_room());
-        window.send(6, false, now);
+        window.send((6, 0), false, now);
         assert!(!window.has_room());
     }
 }

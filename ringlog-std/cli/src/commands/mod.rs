@@ -26,6 +26,8 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod ship;
 pub(crate) mod ship_beside;
+#[cfg(feature = "nats")]
+mod ship_line;
 pub(crate) mod split;
 pub(crate) mod stress;
 pub(crate) mod tail;

@@ -38,7 +38,7 @@ fn serve(args: ServeArgs, has_file: bool) -> Result<Outcome, CliError> {
     let stop = stop.map_err(CliError::Signals)?;
     let service = Service::open(&config.service, &config.log.path)?;
     let limits = Limits { duration: config.duration, max_bytes: config.max_bytes, stop };
-    let beside = Beside::start(&config.beside, &config.log.path)?;
+    let beside = Beside::start(&config, service.state())?;
     let session = match &config.ring {
         Some(ring) => drain(&config, ring, &limits, &service),
         None => feed(&config, limits, &service),

@@ -1,10 +1,11 @@
 //! `ringlog serve --ship`: the shipper beside the recorder, on a thread apart. The recorder never waits for it.
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::CliError;
-use crate::options::ship_args::BesideArgs;
+use crate::options::config::ServeConfig;
+use crate::service::state::State;
 
 /// A shipper at work, if one was asked for.
 pub(crate) struct Beside {
@@ -14,15 +15,15 @@ pub(crate) struct Beside {
 
 impl Beside {
     /// Starts the thread, if the options ask for it.
-    pub(crate) fn start(args: &BesideArgs, log: &Path) -> Result<Self, CliError> {
+    pub(crate) fn start(config: &ServeConfig, state: Option<&Arc<State>>) -> Result<Self, CliError> {
         #[cfg(feature = "nats")]
         {
-            Ok(Self { thread: at_work::start(args, log)? })
+            Ok(Self { thread: at_work::start(config, state.cloned())? })
         }
         #[cfg(not(feature = "nats"))]
         {
-            let _ = log;
-            if args.ship.is_none() {
+            let _ = state;
+            if config.beside.ship.is_none() {
                 return Ok(Self {});
             }
             Err(CliError::Usage(
@@ -42,16 +43,17 @@ impl Beside {
 
 #[cfg(feature = "nats")]
 mod at_work {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::{self, JoinHandle};
     use std::time::{Duration, Instant};
 
-    use ringlog::ship::{LogShipper, Login, Secret, ShipError, ShipOptions};
+    use ringlog::ship::{LogShipper, Login, Secret, ShipError, ShipOptions, ShipStatus};
 
     use crate::error::CliError;
-    use crate::options::ship_args::BesideArgs;
+    use crate::options::config::ServeConfig;
+    use crate::service::state::State;
     use crate::terminal::messages::{LOG, error, info, warn};
 
     /// Time between two attempts to begin.
@@ -60,6 +62,8 @@ mod at_work {
     const PATIENCE: Duration = Duration::from_secs(3);
     /// How long the rest of a log that was closed is shipped.
     const REST: Duration = Duration::from_secs(10);
+    /// Time between two looks at how much is left to ship.
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
 
     /// The thread, and the flag that ends it.
     pub(super) struct Thread {
@@ -75,8 +79,16 @@ mod at_work {
         }
     }
 
-    pub(super) fn start(args: &BesideArgs, log: &Path) -> Result<Option<Thread>, CliError> {
+    pub(super) fn start(config: &ServeConfig, state: Option<Arc<State>>) -> Result<Option<Thread>, CliError> {
+        let args = &config.beside;
         let Some(servers) = &args.ship else { return Ok(None) };
+        if config.is_never_synced {
+            return Err(CliError::Usage(
+                "--ship with --sync never: only what is synced can be shipped; give --sync 1s, or ship the log with `ringlog ship` \
+                 once it was closed"
+                    .into(),
+            ));
+        }
         let secret = args.ship_credentials.clone().map(Secret::CredentialsFile);
         let mut options = ShipOptions::new(servers).login(Login { secret, ..Login::default() });
         if let Some(replicas) = args.ship_replicas {
@@ -85,7 +97,8 @@ mod at_work {
         let has_ended = Arc::new(AtomicBool::new(false));
         let work = Work {
             options,
-            log: log.into(),
+            log: config.log.path.clone(),
+            state,
             has_ended: Arc::clone(&has_ended),
             waits_since: None,
             is_said: false,
@@ -97,6 +110,8 @@ mod at_work {
     struct Work {
         options: ShipOptions,
         log: PathBuf,
+        /// What scrapes read.
+        state: Option<Arc<State>>,
         has_ended: Arc<AtomicBool>,
         waits_since: Option<Instant>,
         is_said: bool,
@@ -104,7 +119,12 @@ mod at_work {
 
     impl Work {
         fn run(mut self) {
-            if let Err(problem) = self.ship() {
+            let ended = self.ship();
+            // What it has done stays as it is.
+            if let (Err(_), Some(state)) = (&ended, &self.state) {
+                state.ship.stop();
+            }
+            if let Err(problem) = ended {
                 error!(target: LOG, "--ship: {problem}; the recording continues, and the log keeps what is not shipped");
             }
         }
@@ -118,10 +138,15 @@ mod at_work {
             let Some(mut shipper) = self.begin()? else { return Ok(()) };
             info!(target: LOG, "--ship: shipping to the stream {}", shipper.stream());
             let mut rest = None;
+            let mut looked_at: Option<Instant> = None;
             loop {
                 shipper.step()?;
-                let waits_for = shipper.status().waits_for;
-                self.look(&waits_for);
+                let status = shipper.status();
+                self.look(&status.waits_for);
+                if looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+                    looked_at = Some(Instant::now());
+                    self.note(&shipper, &status);
+                }
                 if self.has_ended() {
                     let end = *rest.get_or_insert_with(|| Instant::now() + REST);
                     if shipper.is_done() || Instant::now() >= end {
@@ -153,6 +178,25 @@ mod at_work {
                 }
                 thread::sleep(PAUSE);
             }
+        }
+
+        /// Gives the numbers to those who ask.
+        fn note(&self, shipper: &LogShipper, status: &ShipStatus) {
+            let Some(state) = &self.state else { return };
+            // A file may have been deleted between the list and the look.
+            let Ok(lag) = shipper.lag() else { return };
+            state.ship.set([
+                status.acknowledged,
+                lag.records,
+                lag.bytes,
+                u64::from(!status.waits_for.is_empty()),
+                0,
+                status.messages,
+                status.bytes,
+                status.restarts,
+                status.waits,
+                status.gaps,
+            ]);
         }
 
         /// Says what is waited for, once it takes long.

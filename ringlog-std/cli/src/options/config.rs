@@ -20,7 +20,7 @@ use crate::service::ServiceConfig;
 use crate::terminal::standard_input::is_standard_input;
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
-use ringlog::storage::{FullDisk, SchemaList};
+use ringlog::storage::{FullDisk, SchemaList, SyncPolicy};
 
 const DEFAULT_RATE: u64 = 100_000;
 /// Most bytes that `serve` writes if nothing else bounds its log, so that a forgotten demo does not fill the disk.
@@ -51,6 +51,9 @@ pub(crate) struct ServeConfig {
     pub(crate) is_quiet: bool,
     pub(crate) service: ServiceConfig,
     pub(crate) beside: BesideArgs,
+    /// Whether the log is synced at its end only.
+    #[cfg(feature = "nats")]
+    pub(crate) is_never_synced: bool,
 }
 
 impl ServeConfig {
@@ -78,6 +81,8 @@ impl ServeConfig {
             ring_bytes: ring_bytes(args.ring_size)?,
             json: args.json,
             beside: args.beside,
+            #[cfg(feature = "nats")]
+            is_never_synced: args.how.sync == Some(SyncPolicy::Never),
             service: args.service.resolve(args.how.sync.unwrap_or_default()),
             is_quiet: args.messages.quiet,
             show: match args.messages.log_file {

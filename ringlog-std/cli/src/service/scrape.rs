@@ -69,6 +69,8 @@ struct Own {
     is_healthy: bool,
     started_at: u64,
     feed: [u64; 4],
+    /// What a shipper has done; `None` without one.
+    ship: Option<[u64; 10]>,
     /// Sequence of the next record; `None` while the log is being opened.
     next_sequence: Option<u64>,
     cursors: Vec<CursorInfo>,
@@ -89,6 +91,7 @@ impl Own {
             is_healthy: state.reasons().is_empty(),
             started_at: state.started_at,
             feed: [load(&feed.events), load(&feed.lost), load(&feed.skipped), load(&feed.read_bytes)],
+            ship: state.ship.get(),
             next_sequence: state.monitor().map(|it| it.metrics().log.next_sequence),
             cursors,
             disk_free_bytes: disk.map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
@@ -127,6 +130,7 @@ impl Collector for Own {
                 bytes,
             )?;
         }
+        self.encode_ship(&mut out)?;
         let Some(next) = self.next_sequence else { return Ok(()) };
         let of_cursors = |value: &dyn Fn(&CursorInfo) -> u64| -> Vec<_> {
             self.cursors.iter().map(|it| (it.name.clone(), value(it))).collect()
@@ -147,6 +151,40 @@ impl Collector for Own {
         )?;
         let damaged = of_cursors(&|it| u64::from(it.is_damaged));
         out.gauges("ringlog_cursor_damaged", "1 if it cannot be read.", "cursor", &damaged)
+    }
+}
+
+impl Own {
+    /// Writes what `--ship` has done.
+    fn encode_ship(&self, out: &mut MetricWriter<'_>) -> fmt::Result {
+        let Some(ship) = self.ship else { return Ok(()) };
+        let [acknowledged, lag_records, lag_bytes, waiting, stopped, messages, bytes, restarts, waits, gaps] =
+            ship;
+        let gauges = [
+            (
+                "acknowledged_sequence",
+                "Sequence after the last record that the stream has acknowledged.",
+                acknowledged,
+            ),
+            ("lag_records", "Records that the stream has not acknowledged.", lag_records),
+            ("lag_bytes", "Bytes that the stream has not acknowledged.", lag_bytes),
+            ("waiting", "1 while the shipper waits for a server or an answer.", waiting),
+            ("stopped", "1 if the shipper has ended; its last message names the cause.", stopped),
+        ];
+        for (name, help, value) in gauges {
+            out.gauge(&format!("ringlog_ship_{name}"), help, value)?;
+        }
+        let counters = [
+            ("messages", "Messages that were sent, also those sent again.", messages),
+            ("sent_bytes", "Bytes of these messages.", bytes),
+            ("restarts", "How often the shipper has read the end of the stream again.", restarts),
+            ("waits", "How often the shipper had to wait for a server or an answer.", waits),
+            ("gaps", "GAPs that the stream got for records that the log had deleted before.", gaps),
+        ];
+        for (name, help, value) in counters {
+            out.counter(&format!("ringlog_ship_{name}"), help, value)?;
+        }
+        Ok(())
     }
 }
 
@@ -182,6 +220,7 @@ mod tests {
         state.begin(recorder.monitor());
         state.set_phase(Phase::Ready);
         state.feed.set(1, 2, 3, 4);
+        state.ship.set([11, 12, 13, 0, 0, 14, 15, 16, 17, 18]);
         producer.write_event(&EventHeader::new(1, 7, 5), b"hello").unwrap();
         recorder.shutdown(producer).unwrap();
         drop(Cursor::open(folder, "a\"b").err());
@@ -213,6 +252,9 @@ mod tests {
             "ringlog_feed_lost_events_total 2",
             "ringlog_lost_events_total{reason=\"ring full\"} 0",
             "ringlog_healthy 0",
+            "ringlog_ship_acknowledged_sequence 11",
+            "ringlog_ship_lag_bytes 13",
+            "ringlog_ship_gaps_total 18",
             "ringlog_stopped 1",
             "ringlog_durable_position_bytes 24",
         ] {

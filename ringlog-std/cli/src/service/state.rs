@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,44 @@ impl FeedCounts {
     }
 }
 
+/// What a shipper beside the recorder has done, as its thread noted it last, in the order of `scrape`.
+#[derive(Debug, Default)]
+pub(crate) struct ShipCounts {
+    is_on: AtomicBool,
+    words: [AtomicU64; 10],
+}
+
+impl ShipCounts {
+    /// Notes the numbers.
+    #[cfg(any(feature = "nats", test))]
+    pub(crate) fn set(&self, values: [u64; 10]) {
+        for (word, value) in self.words.iter().zip(values) {
+            // ORDERING: Relaxed. The numbers are for a display only.
+            word.store(value, Ordering::Relaxed);
+        }
+        // ORDERING: Relaxed, as above.
+        self.is_on.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the shipper has ended before its time.
+    #[cfg(feature = "nats")]
+    pub(crate) fn stop(&self) {
+        // ORDERING: Relaxed. The numbers are for a display only.
+        self.words[4].store(1, Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.is_on.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the numbers; `None` where nothing is shipped.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn get(&self) -> Option<[u64; 10]> {
+        // ORDERING: Relaxed. The numbers are for a display only.
+        let load = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.is_on.load(Ordering::Relaxed).then(|| self.words.each_ref().map(load))
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -53,6 +91,11 @@ pub(crate) struct State {
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only a scrape says it"))]
     pub(crate) started_at: u64,
     pub(crate) feed: FeedCounts,
+    #[cfg_attr(
+        not(any(feature = "metrics", feature = "nats")),
+        expect(dead_code, reason = "only a scrape says it")
+    )]
+    pub(crate) ship: ShipCounts,
     limits: Limits,
     phase: AtomicU8,
     monitor: OnceLock<RecorderMonitor>,
@@ -65,6 +108,7 @@ impl State {
             log: log.into(),
             started_at: unix_now() / 1_000_000_000,
             feed: FeedCounts::default(),
+            ship: ShipCounts::default(),
             limits: Limits { not_durable: most_not_durable },
             phase: AtomicU8::new(Phase::Starting as u8),
             monitor: OnceLock::new(),

@@ -43,6 +43,13 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     write_out(&printable_json(&named(&text)))
 }
 
+/// Prints one JSON object in one line.
+#[cfg(feature = "nats")]
+pub(crate) fn print_line(value: &impl Serialize) -> Result<(), CliError> {
+    let line = json_line(value).map_err(CliError::Output)?;
+    write_out(&format!("{}\n", named(&line)))
+}
+
 /// Whether the reader of standard output has closed its pipe; a write would notice that only with the next event.
 pub(crate) fn is_output_gone() -> bool {
     let out = std::io::stdout();

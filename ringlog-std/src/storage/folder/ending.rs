@@ -41,6 +41,9 @@ pub struct WriterFile {
     /// The sequence at which the log begins: larger than 0 once a writer has retired segments. `None` if that is not
     /// recorded, as while a writer with a retention is at work.
     pub first_sequence: Option<u64>,
+    /// Whether the last writer syncs nothing before it closes the log, unless it is asked to: all that is published may be lost with
+    /// the power until then.
+    pub is_never_synced: bool,
     /// Where the log ends, if its last writer closed it.
     #[doc(hidden)]
     pub end: Option<RecordedEnd>,
@@ -195,8 +198,8 @@ impl From<&WriterRecord> for WriterFile {
         if record.is_damaged || record.is_blank() {
             return WriterFileState::Damaged.into();
         }
-        let WriterRecord { log_identity: identity, first_sequence, end, .. } = *record;
-        Self { state: WriterFileState::Good, identity, first_sequence, end }
+        let WriterRecord { log_identity: identity, first_sequence, is_never_synced, end, .. } = *record;
+        Self { state: WriterFileState::Good, identity, first_sequence, is_never_synced, end }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct WriterRecord {
     pub has_undrained_ring: bool,
     /// Whether this is a copy of a log that was at work: the log has more.
     pub(crate) is_partial_copy: bool,
+    /// Whether the writer syncs nothing before it closes the log, unless it is asked to.
+    pub(crate) is_never_synced: bool,
     /// Where the log ends, if the writer closed it, so that nothing is missing from it.
     pub end: Option<RecordedEnd>,
     /// Events that it dropped on a full disk and that no GAP record reports, unless the log was continued since.
@@ -109,6 +111,7 @@ impl WriterRecord {
             ring_identity: value("ring_identity")?.parse().ok()?,
             has_undrained_ring: value("ring") == Some("not drained"),
             is_partial_copy: value("copy") == Some("of a log at work"),
+            is_never_synced: value("sync") == Some("never"),
             end: value("end").map(RecordedEnd::parse).transpose().ok()?,
             unreported: value("untold_loss").map(UnreportedLoss::parse).transpose().ok()?,
             is_damaged: false,
@@ -131,6 +134,9 @@ impl WriterRecord {
         }
         if self.is_partial_copy {
             text.push_str("copy: of a log at work\n");
+        }
+        if self.is_never_synced {
+            text.push_str("sync: never\n");
         }
         text.push_str(if self.is_closed() { "state: closed\n" } else { "state: open\n" });
         if let Some(RecordedEnd { sequence, position }) = self.end {
@@ -203,6 +209,7 @@ mod tests {
             ring_identity: u64::MAX,
             has_undrained_ring: true,
             is_partial_copy: true,
+            is_never_synced: true,
             end: Some(RecordedEnd { sequence: 3, position: u64::MAX - 7 }),
             unreported: Some(UnreportedLoss { position: 8, count: 2, bytes: 24, first_timestamp: u64::MAX }),
             is_damaged: false,

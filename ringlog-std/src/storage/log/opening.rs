@@ -26,6 +26,7 @@ use crate::storage::log::long_runs::LongRuns;
 use crate::storage::log::options::LogWriterOptions;
 use crate::storage::log::writer::LogWriter;
 use crate::storage::maintenance::maintenance::{ExistingLog, Maintenance};
+use crate::storage::maintenance::policies::SyncPolicy;
 use crate::storage::maintenance::retention::FinishedSegment;
 use crate::storage::maintenance::segments::bytes_on_disk;
 use crate::storage::maintenance::workers::Workers;
@@ -226,6 +227,7 @@ impl OpenedFolder {
             first_sequence: (!options.rules.may_retire()).then_some(begins_at),
             ring_identity,
             has_undrained_ring: options.has_own_ring,
+            is_never_synced: options.rules.sync == SyncPolicy::Never,
             ..WriterRecord::default()
         };
         Ok(Self { lock, record, log, begins_at, unreported, has_undrained_ring })

@@ -507,6 +507,7 @@ const APART: &[(&str, &str)] = &[
     ("top", "only the feature `top` has it; `.ci/run top` reads what it draws"),
     ("commands/ship.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
     ("commands/ship_beside.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
+    ("commands/ship_line.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
     ("commands/pull.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
     ("commands/login.rs", "only the feature `nats` has it; `.ci/run ship` reads it"),
     ("import/exported/rows.rs", "what is wrong with a row, where the unit tests change one"),
