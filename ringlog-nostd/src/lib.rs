@@ -76,7 +76,7 @@
 //!   `FramedSink`, which writes frames.
 //! - `embedded-io-async`: adds methods of `FramedSink` that a task awaits.
 //! - `defmt`: implements `defmt::Format` for headers, gaps and errors.
-//! - `macros`: adds typed events: the attributes `event`, `labels` and `fields`, the trait `Payload`, and `events!`.
+//! - `macros`: adds typed events: the attributes `event`, `labels` and `fields`, the trait `Payload`, `events!` and `schema_section!`.
 //! - `small-copy`: copies payloads by a byte loop instead of `memcpy`. It is slower and saves about 600 bytes of flash.
 //! - `critical-section`, `unsafe-assume-single-core`: make [`StaticRing::split`] available on cores without
 //!   compare-and-swap. The application turns on one of them, never a library; the ring itself needs neither.
@@ -178,6 +178,7 @@ pub mod typed {
     pub use crate::payload::event_types::check_events;
     pub use crate::payload::field_type::{FieldType, InLog, WithoutHoles, bytes_of_holes};
     pub use crate::payload::payload::{HasTail, Payload, header_of};
+    pub use crate::payload::section::{section_len, section_of};
     pub use ringlog_macros::{event_std, fields_std, labels_std};
     pub use zerocopy;
 }

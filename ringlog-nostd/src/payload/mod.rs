@@ -7,3 +7,4 @@ pub(crate) mod description;
 pub(crate) mod event_types;
 pub(crate) mod field_type;
 pub(crate) mod payload;
+pub(crate) mod section;

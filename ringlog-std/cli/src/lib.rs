@@ -10,6 +10,7 @@ mod doctor;
 mod error;
 mod export;
 mod feed;
+mod image;
 mod import;
 mod input;
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::io::BufWriter;
 
+use crate::commands::displaced::{copy, is_displaced};
 use crate::error::{CliError, Outcome};
+use crate::measure::scratch::Scratch;
 use crate::options::args::CatArgs;
 use crate::options::filter_args::report_undescribed;
 use crate::output::tables::Tables;
@@ -15,7 +17,26 @@ use ringlog::programs::InForce;
 use ringlog::storage::Filter;
 
 /// Prints the records that pass the filters, up to the limit or the first record that cannot be read.
+///
+/// What a stream file holds after missing bytes is printed, too.
 pub(crate) fn run(args: &CatArgs) -> Result<Outcome, CliError> {
+    if !is_displaced(&args.log)? {
+        return print_log(args);
+    }
+    let scratch = Scratch::temporary("ringlog-cat")?;
+    let mut args = args.clone();
+    let file = std::mem::replace(&mut args.log, scratch.path().into());
+    let printed = copy(&file, args.log.clone()).and_then(|_| print_log(&args));
+    scratch.remove()?;
+    printed?;
+    eprint(&format!(
+        "ringlog: {}: bytes of this stream are missing, or it holds several; keep what is whole with `ringlog salvage`",
+        file.display()
+    ));
+    Ok(Outcome::Loss)
+}
+
+fn print_log(args: &CatArgs) -> Result<Outcome, CliError> {
     let descriptions = args.filter.descriptions(std::slice::from_ref(&args.log))?;
     let mut source = LogSource::open_or_empty(&args.log)?;
     let mut filter = args.filter.to_filter(source.known_clock(), &descriptions)?;

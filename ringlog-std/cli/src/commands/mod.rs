@@ -5,6 +5,7 @@ pub(crate) mod cat;
 #[cfg(feature = "zstd")]
 mod compress;
 pub(crate) mod cursors;
+mod displaced;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;

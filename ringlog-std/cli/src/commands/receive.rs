@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::error::{CliError, Outcome};
+use crate::image::schemas_of_image;
 use crate::options::config::MaxBytes;
 use crate::options::log_args::LogPlan;
 use crate::options::receive_args::ReceiveArgs;
@@ -27,6 +28,7 @@ const RING_BYTES: usize = 8 << 20;
 /// Records until the input ends, the time is over or a signal comes. A serial line has no end.
 pub(crate) fn run(args: &ReceiveArgs) -> Result<Outcome, CliError> {
     let stop = Stop::on_signals().map_err(CliError::Signals)?;
+    let schemas = args.elf.as_deref().map(schemas_of_image).transpose()?.unwrap_or_default();
     let mut log = LogPlan::new(args.log.clone(), &args.how)?;
     let started = Instant::now();
     let style = PrintStyle { screen: Screen::of_stdout(), ..PrintStyle::default() };
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &ReceiveArgs) -> Result<Outcome, CliError> {
         WireOptions {
             device: args.device.clone(),
             baud: args.baud,
+            schemas,
             ticks_per_second: args.ticks_per_second.map(NonZeroU64::get),
             print: args.print.then_some(style),
             continues: has_files(&args.log),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::commands::displaced::{is_displaced, salvage as salvage_displaced};
 use crate::error::{CliError, Outcome};
 use crate::options::args::SalvageArgs;
 use crate::terminal::print::{eprint, print_json};
@@ -127,6 +128,9 @@ impl From<&Skipped> for SkippedReport {
 /// Exit 0: nothing is missing. Exit 3: a line says what is missing, and GAP records in the new log count it. Exit 1: nothing
 /// could be copied or the new log could not be written.
 pub(crate) fn run(args: &SalvageArgs) -> Result<Outcome, CliError> {
+    if is_displaced(&args.log)? {
+        return salvage_displaced(args);
+    }
     let jobs = args.jobs.unwrap_or_else(default_jobs);
     let salvaged = salvage_log_matching(&args.log, &args.out, jobs, &args.filter()?);
     if let Err(SalvageError::Nothing { skipped, .. }) = &salvaged {

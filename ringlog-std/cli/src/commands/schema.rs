@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::descriptions::{at_end, check_file, report_unreadable};
 use crate::error::{CliError, Outcome};
+use crate::image::schemas_of_image;
 use crate::options::schema_args::{EmitForm, SchemaArgs, SchemaCommand};
 use crate::terminal::print::print;
 use crate::terminal::words::counted;
@@ -20,6 +21,11 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome, CliError> {
         SchemaCommand::Check { file } => {
             let types = check_file(file)?.types().count() as u64;
             print(&format!("{}: {} described\n", file.display(), counted(types, "type")))?;
+        }
+        SchemaCommand::Extract { image } => {
+            let set = schemas_of_image(image)?.to_set();
+            print(&set.to_json())?;
+            report_unreadable(image, &set);
         }
         SchemaCommand::Emit { log, form } => {
             let (set, segment) = described(log)?;

@@ -24,6 +24,9 @@ pub(crate) struct ReceiveArgs {
     /// Rate of the device's clock, for a device that does not say it
     #[arg(long, value_name = "N", value_parser = values::positive)]
     pub(crate) ticks_per_second: Option<NonZeroU64>,
+    /// ELF file of the firmware, for events that the device does not describe
+    #[arg(long, value_name = "FIRMWARE.elf")]
+    pub(crate) elf: Option<PathBuf>,
     /// Also print each event when it arrives; the counts at the end then go to standard error
     #[arg(long, conflicts_with = "json")]
     pub(crate) print: bool,

@@ -31,6 +31,12 @@ pub(crate) enum SchemaCommand {
         #[command(flatten)]
         form: EmitForm,
     },
+    /// Write what a firmware's image says of its events, as a file for --schema
+    Extract {
+        /// The ELF file that the linker wrote
+        #[arg(value_name = "FIRMWARE.elf")]
+        image: PathBuf,
+    },
 }
 
 /// What `emit` writes.

@@ -52,7 +52,7 @@ fn readable(command: &mut Command) -> Vec<&mut PathBuf> {
         Command::Verify(args) => vec![&mut args.log],
         Command::Schema(args) => match &mut args.command {
             SchemaCommand::Show { log } | SchemaCommand::Emit { log, .. } => vec![log],
-            SchemaCommand::Check { file } => vec![file],
+            SchemaCommand::Check { file } | SchemaCommand::Extract { image: file } => vec![file],
         },
         _ => Vec::new(),
     }

@@ -30,6 +30,8 @@ const HELD_LONGEST: Duration = Duration::from_secs(2);
 pub(crate) struct WireOptions {
     pub(crate) device: PathBuf,
     pub(crate) baud: u32,
+    /// What is known of its events and of its log, besides what it says itself.
+    pub(crate) schemas: SchemaList,
     /// The rate of the device's clock, if the device does not say it.
     pub(crate) ticks_per_second: Option<u64>,
     /// How to print what arrives, if it is printed.
@@ -253,7 +255,7 @@ impl WireFeed {
     fn begin_life(&mut self) -> bool {
         self.lives += 1;
         (self.header, self.arrival, self.is_stale) = (None, None, true);
-        self.meta = SchemaList::new();
+        self.meta = self.options.schemas.clone();
         if self.lives > 1 {
             info!(target: FEED, "the device started anew");
         }
