@@ -20,7 +20,7 @@ use crate::service::ServiceConfig;
 use crate::terminal::standard_input::is_standard_input;
 use crate::terminal::words::size;
 use crate::values::{Rate, Show};
-use ringlog::storage::{FullDisk, SchemaList, SyncPolicy};
+use ringlog::storage::{FullDisk, SchemaList};
 
 const DEFAULT_RATE: u64 = 100_000;
 /// Most bytes that `serve` writes if nothing else bounds its log, so that a forgotten demo does not fill the disk.
@@ -82,7 +82,7 @@ impl ServeConfig {
             json: args.json,
             beside: args.beside,
             #[cfg(feature = "nats")]
-            is_never_synced: args.how.sync == Some(SyncPolicy::Never),
+            is_never_synced: args.how.sync == Some(ringlog::storage::SyncPolicy::Never),
             service: args.service.resolve(args.how.sync.unwrap_or_default()),
             is_quiet: args.messages.quiet,
             show: match args.messages.log_file {
