@@ -174,7 +174,8 @@ def overtaken(case):
             assert gaps_of(messages) and json.loads(done.stdout)["gaps"] == 1, done.stdout
             compare_after_gap(messages, segments_of(case.log))
             first, following = gaps_of(messages)[0]
-            said.append(f"with it a GAP of records {first} to {following - 1}")
+            pulled_after_gap(case, messages, following)
+            said.append(f"with it a GAP of records {first} to {following - 1}, and pulled into two folders")
         else:
             assert not gaps_of(messages), gaps_of(messages)
             numbers = [header.split(" ") for header, _ in messages]
@@ -186,6 +187,29 @@ def overtaken(case):
         shutil.rmtree(case.log)
         shutil.rmtree(case.server.folder / "store")
     return "retention overtakes the cursor: " + ", ".join(said)
+
+
+def pulled_after_gap(case, messages, following):
+    """`pull` makes two logs of a stream with a GAP, also where it is killed and started again."""
+    copy = case.folder / "copy"
+    words = ["pull", case.url, copy, "--stream", "log"]
+    for kill in (0.1, 0.3):
+        half = started([case.program, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(kill)
+        half.kill()
+        half.wait()
+    case.run(*words, code=3, says=f"goes to {copy}.from-{following}")
+    case.run(*words, "--close", code=3)
+    at = next(number for number, (header, _) in enumerate(messages) if header.startswith("1 g "))
+    after = Path(f"{copy}.from-{following}")
+    for folder, part in ((copy, messages[:at]), (after, messages[at + 1 :])):
+        pulled = b"".join(map(without_checksums, segments_of(folder).values()))
+        kept = b"".join(without_checksums(payload) for _, payload in part)
+        before = len(pulled) - len(kept)
+        assert pulled.endswith(kept) and (before == 0 if folder == copy else 0 < before < 256), f"{folder}: {before} bytes before"
+    for folder in (copy, after):
+        case.run("verify", folder, code=0 if folder == copy else 3)
+        shutil.rmtree(folder)
 
 
 def full_disk(case):
@@ -354,7 +378,8 @@ def logins(program, server_program, folder):
     with open(tls.server.config, "a") as config:
         config.write(f"tls {{ {files}, verify: true }}\n")
     own = ["--tls-cert", at / "client.pem", "--tls-key", at / "client.key"]
-    tries(tls, [(0, "", ["--tls-ca", at / "ca.pem", *own, "--create"])])
+    no_tls = "no encrypted connection"
+    tries(tls, [(2, no_tls, own), (2, no_tls, ["--tls-ca", at / "names", *own]), (2, no_tls, ["--tls-ca", at / "ca.pem"]), (0, "", ["--tls-ca", at / "ca.pem", *own, "--create"])])
     return f"{count} logins by nkey, password and TLS: each with its exit code and its words, no secret printed"
 
 

@@ -1,11 +1,15 @@
 //! A connection to a NATS server, driven by the thread that uses it.
 #![forbid(unsafe_code)]
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, RequestErrorKind, Subscriber};
+use async_nats::{
+    Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, RequestErrorKind, Subscriber,
+};
 use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -43,8 +47,7 @@ impl NatsWire {
         let ends = Arc::new(AtomicU64::new(0));
         let (client, answers, inbox) = runtime.block_on(async {
             let options = options_of(login, &ends).await?;
-            let client =
-                options.connect(addresses).await.map_err(|error| connect_words(error.kind(), servers))?;
+            let client = options.connect(addresses).await.map_err(|error| connect_words(&error, servers))?;
             let inbox = client.new_inbox();
             let answers = client.subscribe(format!("{inbox}.*")).await;
             let answers = answers.map_err(|_| Silence::Away(format!("the server {servers}")))?;
@@ -107,7 +110,8 @@ async fn options_of(login: &Login, ends: &Arc<AtomicU64>) -> Result<ConnectOptio
     })
 }
 
-fn connect_words(kind: ConnectErrorKind, servers: &str) -> Silence {
+fn connect_words(error: &ConnectError, servers: &str) -> Silence {
+    let kind = if is_of_tls(error) { ConnectErrorKind::Tls } else { error.kind() };
     match kind {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             Silence::Wrong(format!("{servers}: the server refuses this client; give other credentials"))
@@ -120,6 +124,18 @@ fn connect_words(kind: ConnectErrorKind, servers: &str) -> Silence {
         }
         _ => Silence::Away(format!("{servers}: {kind}")),
     }
+}
+
+/// Returns whether two sides did not agree on encryption: the client reports that as an error of the connection.
+fn is_of_tls(error: &ConnectError) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::InvalidData) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 impl Wire for NatsWire {

@@ -14,7 +14,7 @@ pub(crate) fn run(_args: &PullArgs) -> Result<Outcome, CliError> {
     ))
 }
 
-/// Exit 3: the stream does not have all of its log, or is of another one.
+/// Exit 3: the stream does not have all of its log, or is of another one. What comes after a GAP becomes a log in another folder.
 #[cfg(feature = "nats")]
 pub(crate) fn run(args: &PullArgs) -> Result<Outcome, CliError> {
     pulling::run(args)
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &PullArgs) -> Result<Outcome, CliError> {
 
 #[cfg(feature = "nats")]
 mod pulling {
+    use std::path::{Path, PathBuf};
     use std::time::Duration;
 
     use ringlog::ship::{LogPuller, PullError, ShipError};
@@ -69,23 +70,47 @@ mod pulling {
         };
         let folder = args.log.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let stream = args.stream.as_ref().unwrap_or(&folder);
-        let mut puller = LogPuller::start(&args.server.servers, &login, stream, &args.log)?;
-        if let Some(sequence) = args.from_record {
-            puller = puller.from_record(sequence);
+        let (mut log, mut from, mut outcome) = (args.log.clone(), args.from_record, Outcome::Clean);
+        loop {
+            let mut puller = LogPuller::start(&args.server.servers, &login, stream, &log)?;
+            if let Some(sequence) = from {
+                puller = puller.from_record(sequence);
+            }
+            let result = feed(args, &mut puller, stop);
+            puller.sync()?;
+            let report = Report {
+                log: log.display().to_string(),
+                messages: puller.messages(),
+                next_sequence: puller.next_sequence(),
+            };
+            let after = match result {
+                Err(PullError::Gap { first, next }) => Some((first, next)),
+                other => other.map(|()| None)?,
+            };
+            if args.close {
+                puller.close()?;
+            }
+            let printed = if args.json { print_json(&report) } else { print(&words(&report)) };
+            let (Some((first, next)), Ok(())) = (after, &printed) else {
+                return Ok(printed.map(|()| outcome));
+            };
+            // Sequences in a log never jump.
+            log = folder_after(&args.log, next);
+            (from, outcome) = (Some(next), Outcome::Loss);
+            eprint(&format!(
+                "ringlog: the log had deleted records {} to {} before they were shipped; what comes after them goes to {}",
+                grouped(first),
+                grouped(next - 1),
+                log.display()
+            ));
         }
-        let result = feed(args, &mut puller, stop);
-        puller.sync()?;
-        let report = Report {
-            log: args.log.display().to_string(),
-            messages: puller.messages(),
-            next_sequence: puller.next_sequence(),
-        };
-        result?;
-        if args.close {
-            puller.close()?;
-        }
-        let printed = if args.json { print_json(&report) } else { print(&words(&report)) };
-        Ok(printed.map(|()| Outcome::Clean))
+    }
+
+    /// Returns the folder for what comes after a GAP: always the same, so that a later run continues it.
+    fn folder_after(log: &Path, next: u64) -> PathBuf {
+        let mut name = log.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".from-{next}"));
+        log.with_file_name(name)
     }
 
     fn words(report: &Report) -> String {

@@ -228,7 +228,8 @@ mod shipping {
                 return Ok(());
             }
             self.looked_at = Some(Instant::now());
-            let lag = shipper.lag()?;
+            // Damage ends the shipping itself, with an error of its place.
+            let Ok(lag) = shipper.lag() else { return Ok(()) };
             self.refuse_unsynced(&args.log, lag)?;
             if self.line.is_due(&status) {
                 let words = words_of(&status, lag);

@@ -2,6 +2,7 @@
 
 mod fake;
 mod feeding;
+mod power;
 mod pulling;
 mod refusals;
 
