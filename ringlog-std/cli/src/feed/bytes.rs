@@ -49,12 +49,21 @@ pub(crate) struct Reading {
 impl ByteSource {
     /// Opens a file; a named pipe is opened without waiting for its writer.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, Input::open)
+    }
+
+    /// Opens a file as [`open`](Self::open) does, with any first bytes.
+    pub(crate) fn open_any(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, Input::open_any)
+    }
+
+    fn open_with(path: &Path, open: fn(&Path) -> io::Result<Input>) -> io::Result<Self> {
         let metadata = path.metadata()?;
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         if metadata.is_file() {
-            return Input::open(path).map(|input| Self::File(Box::new(input)));
+            return open(path).map(|input| Self::File(Box::new(input)));
         }
         let path = PathBuf::from(path);
         Self::read_by_thread(move || File::open(path))

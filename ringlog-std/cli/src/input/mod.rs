@@ -47,6 +47,13 @@ impl Input {
     ///
     /// The kind is `Unsupported` for a refused format; the text then names the format and what to do.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let input = Self::open_any(path)?;
+        foreign::refuse(input.head(), input.compression)?;
+        Ok(input)
+    }
+
+    /// Opens a file whose first bytes may be those of any format.
+    pub(crate) fn open_any(path: &Path) -> io::Result<Self> {
         #[cfg(test)]
         OPENED_INPUTS.set(OPENED_INPUTS.get() + 1);
         let mut file = File::open(path)?;
@@ -56,7 +63,6 @@ impl Input {
         let compression = Compression::of(&magic);
         let padding = Padding::default();
         let content = Peeked::new(Decoder::new(compression, file, &padding), HEAD_BYTES)?;
-        foreign::refuse(content.head(), compression)?;
         Ok(Self { compression, content, padding })
     }
 

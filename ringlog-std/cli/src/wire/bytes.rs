@@ -66,13 +66,17 @@ impl WireBytes {
             Ok(metadata) if metadata.file_type().is_char_device() => {
                 let file = open_line(path).map_err(failed)?;
                 if !isatty(&file) {
-                    let source = ByteSource::open(path).map_err(failed)?;
+                    let source = ByteSource::open_any(path).map_err(failed)?;
                     return Ok(Self::Source { source, name, is_live: true });
                 }
             }
             Ok(metadata) => {
                 let is_live = !metadata.is_file();
-                return Ok(Self::Source { source: ByteSource::open(path).map_err(failed)?, name, is_live });
+                return Ok(Self::Source {
+                    source: ByteSource::open_any(path).map_err(failed)?,
+                    name,
+                    is_live,
+                });
             }
             Err(error) => return Err(failed(error)),
         }

@@ -167,7 +167,7 @@ fn every_record_whose_frame_arrives_is_heard_and_the_others_are_counted() {
 }
 
 /// Streams one after the other, as without frames, and where each record is.
-fn unframed() -> (Vec<u8>, Vec<(usize, usize, Heard)>) {
+pub(crate) fn unframed() -> (Vec<u8>, Vec<(usize, usize, Heard)>) {
     let (mut bytes, mut records) = (b"boot loader 1.2\r\n".to_vec(), Vec::new());
     for start in STARTS {
         let header = header_of(start);

@@ -49,3 +49,32 @@ fn is_other_log(start: &[u8]) -> bool {
     let header = bytes.and_then(|bytes| FileHeader::from_bytes(bytes).ok());
     header.is_some_and(|header| !header.has(file_flags::STREAM | file_flags::CHECKSUMS))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::bytes::WireBytes;
+    use crate::wire::damage::unframed;
+
+    #[test]
+    fn a_stream_is_displaced_if_bytes_are_missing_or_another_one_follows() {
+        let (bytes, sent) = unframed();
+        let (begin, end) = (sent[0].0 - FILE_HEADER_LEN, sent[39].1);
+        let life = &bytes[begin..end];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("capture");
+        for (is_displaced, content) in [
+            (false, life.to_vec()),
+            (false, b"a line of text\n".repeat(100)),
+            (false, Vec::new()),
+            (true, [&life[..500], &life[503..]].concat()),
+            (true, life[301..].to_vec()),
+            (true, bytes[begin..].to_vec()),
+        ] {
+            std::fs::write(&path, &content).unwrap();
+            assert_eq!(is_displaced_stream(&path).unwrap(), is_displaced, "{} bytes", content.len());
+            // A capture is read with any first bytes.
+            assert!(WireBytes::open(&path, 0).is_ok());
+        }
+    }
+}

@@ -412,6 +412,14 @@ const NOT_TRIGGERED: &[(&str, &str)] = &[
     ("not checked: {} cannot be read", "the same"),
     ("no event can be read; check the path", "no message: what cannot be read has its problem"),
     ("a JSON object", "no message: the JSON reader asks for it"),
+    (
+        "its section .ringlog.schema is cut short; build the firmware again",
+        "it takes an ELF file that is cut in this section",
+    ),
+    (
+        "byte {at} of its section .ringlog.schema begins no description; build the firmware again, with the ringlog-nostd of this version",
+        "it takes a firmware of another version; a unit test of `image` makes one",
+    ),
 ];
 
 /// The literals of a source, with their escapes resolved, up to its unit tests.

@@ -1,15 +1,16 @@
 //! What `receive` says of what came over a wire.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ringlog_nostd::format::{FileHeader, crc32c_append, file_flags};
+use ringlog_nostd::format::{FileHeader, add_checksum, crc32c_append, encode, file_flags, place_word};
 use ringlog_nostd::frame::{Content, Frame};
 use ringlog_nostd::{ClockKind, EventHeader};
 
 use super::imports::said;
 use super::{Row, assert_table};
-use crate::cli::support::{ringlog, word};
+use crate::cli::support::{RINGLOG, ringlog, word};
 
 fn receive(folder: &Path, name: &str, bytes: &[u8]) -> Row {
     let (wire, log) = (folder.join("wire"), folder.join("log"));
@@ -40,6 +41,20 @@ pub(crate) fn records(start: i64, clock: ClockKind, numbers: impl IntoIterator<I
     numbers.into_iter().flat_map(|number| Frame { life, number, content: content(number) }.bytes()).collect()
 }
 
+/// A stream without frames, with four records.
+fn stream(start: i64) -> Vec<u8> {
+    let header = header_of(start, ClockKind::Ticks);
+    let mut bytes = header.to_bytes().to_vec();
+    for number in 0..4 {
+        let mut record = [0; 24];
+        encode(&mut record, &EventHeader::new(number, 7, 5), b"hello").unwrap();
+        let place = place_word(header.salt(), bytes.len() as u64);
+        add_checksum(&mut record, place, crc32c_append).unwrap();
+        bytes.extend(record);
+    }
+    bytes
+}
+
 #[test]
 fn what_came_over_a_wire_has_rows() {
     let folder = tempfile::tempdir().unwrap();
@@ -57,6 +72,10 @@ fn what_came_over_a_wire_has_rows() {
     let missing = folder.join("missing");
     let nothing = folder.join("nothing");
     let log = folder.join("log");
+    let streams = folder.join("streams");
+    fs::write(&streams, [stream(1), stream(2)].concat()).unwrap();
+    let program = folder.join("program");
+    symlink(RINGLOG, &program).unwrap();
     let arguments = |name: &str, words: &[&str]| said(name, folder, &ringlog(words));
     let rows = [
         receive(folder, "what is whole", &whole),
@@ -68,6 +87,10 @@ fn what_came_over_a_wire_has_rows() {
             "a line that is not there",
             &["receive", "/dev/ringlog-none", "--for", "10ms", "--log", word(&nothing)],
         ),
+        arguments("a stream after another one", &["cat", word(&streams)]),
+        arguments("choosing from it", &["salvage", word(&streams), word(&nothing), "--grep", "hello"]),
+        arguments("no firmware", &["schema", "extract", word(&streams)]),
+        arguments("a program without descriptions", &["schema", "extract", word(&program)]),
         arguments("a rate of zero", &["receive", "-", "--baud", "0", "--log", word(&log)]),
     ];
     assert_table("receives.txt", &rows);
