@@ -5,7 +5,7 @@ service_day() {
     local python=$scratch/service-python/bin/python
     python3 -m venv "$scratch/service-python" >/dev/null 2>&1 || { need pyvenv python3-venv; run python3 -m venv "$scratch/service-python"; }
     run "$python" -m pip install -q --no-deps --require-hashes -r .ci/service.txt
-    run cargo test -q -p ringlog-std --features prometheus --doc prometheus
+    run cargo test -q -p ringlog-std --features "$library_features" --doc prometheus
     run cargo build --release
     run "$python" .ci/service.py --self-test
     rm -rf "$scratch/service"

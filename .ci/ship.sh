@@ -21,7 +21,7 @@ step_ship() {
     need python3 python3
     need openssl openssl
     [[ $(uname -m) == x86_64 ]] || { skip ship "the wheel of nats-server in .ci/ship.txt is for x86-64"; return; }
-    run cargo test -q -p ringlog-std --features nats --lib ship::
+    run cargo test -q -p ringlog-std --features "$library_features" --lib ship::
     ship_kills 15 1
 }
 
