@@ -54,13 +54,19 @@ pub(crate) fn with_further_ending(name: &OsStr) -> Option<&str> {
     let (segment, ending) = name.split_at_checked(NAME_DIGITS + NAME_END.len())?;
     base_sequence_of(OsStr::new(segment))?;
     let (first, _) = ending.strip_prefix('.').map(|ending| ending.split_once('.').unwrap_or((ending, "")))?;
-    first.parse::<u32>().is_err().then_some(segment)
+    (!is_aside_number(first)).then_some(segment)
+}
+
+/// Returns whether an ending is the number of a file that was moved aside.
+fn is_aside_number(ending: &str) -> bool {
+    // As above.
+    ending.bytes().all(|digit| digit.is_ascii_digit()) && ending.parse::<u32>().is_ok()
 }
 
 /// Returns whether a file is a segment that was moved aside: a segment's name, a dot and a number.
 pub(crate) fn is_aside(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.')).is_some_and(
-        |(segment, number)| base_sequence_of(OsStr::new(segment)).is_some() && number.parse::<u32>().is_ok(),
+        |(segment, number)| base_sequence_of(OsStr::new(segment)).is_some() && is_aside_number(number),
     )
 }
 
@@ -90,8 +96,9 @@ mod tests {
     #[test]
     fn a_further_ending_is_any_but_a_number() {
         let segment = segment_name(7);
-        for ending in [".zst", ".tmp", ".bak.1", ".1x", ".-1", "."] {
+        for ending in [".zst", ".tmp", ".bak.1", ".1x", ".-1", ".+1", "."] {
             let name = format!("{segment}{ending}");
+            assert!(!is_aside(Path::new(&name)), "{name}");
             assert_eq!(with_further_ending(OsStr::new(&name)), Some(&*segment), "{name}");
         }
         let others = ["", ".1", ".4294967295", ".1.zst", "~"].map(|ending| format!("{segment}{ending}"));

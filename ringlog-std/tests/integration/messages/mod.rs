@@ -44,6 +44,7 @@ mod runs;
 #[cfg(feature = "cli")]
 mod service;
 mod sources;
+#[cfg(feature = "cli")]
 mod standard;
 #[cfg(feature = "cli")]
 mod typed;
