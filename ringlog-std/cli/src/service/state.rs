@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,12 +44,14 @@ impl FeedCounts {
 }
 
 /// What a shipper beside the recorder has done, as its thread noted it last, in the order of `scrape`.
+#[cfg(any(feature = "metrics", feature = "nats"))]
 #[derive(Debug, Default)]
 pub(crate) struct ShipCounts {
-    is_on: AtomicBool,
+    is_on: std::sync::atomic::AtomicBool,
     words: [AtomicU64; 10],
 }
 
+#[cfg(any(feature = "metrics", feature = "nats"))]
 impl ShipCounts {
     /// Notes the numbers.
     #[cfg(any(feature = "nats", test))]
@@ -91,10 +93,7 @@ pub(crate) struct State {
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only a scrape says it"))]
     pub(crate) started_at: u64,
     pub(crate) feed: FeedCounts,
-    #[cfg_attr(
-        not(any(feature = "metrics", feature = "nats")),
-        expect(dead_code, reason = "only a scrape says it")
-    )]
+    #[cfg(any(feature = "metrics", feature = "nats"))]
     pub(crate) ship: ShipCounts,
     limits: Limits,
     phase: AtomicU8,
@@ -108,6 +107,7 @@ impl State {
             log: log.into(),
             started_at: unix_now() / 1_000_000_000,
             feed: FeedCounts::default(),
+            #[cfg(any(feature = "metrics", feature = "nats"))]
             ship: ShipCounts::default(),
             limits: Limits { not_durable: most_not_durable },
             phase: AtomicU8::new(Phase::Starting as u8),
